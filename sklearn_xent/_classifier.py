@@ -1,0 +1,357 @@
+"""CrossEntropyClassifier: parameters, validation, attributes. No mathematics."""
+
+import warnings
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_xent import _targets
+from sklearn_xent._checks import check_integer, check_option, check_real
+from sklearn_xent._design import as_design
+from sklearn_xent._minimise import Controls, Status
+from sklearn_xent._objective import Objective
+from sklearn_xent._penalty import ElasticNet
+from sklearn_xent.solvers import SOLVERS, Solver, name_of
+
+MULTI_CLASS = ("ovr", "multinomial")
+
+
+class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
+    """Logistic regression: classification by cross-entropy, to a proven optimum.
+
+    Minimises ``sum_i s_i loss_i / S + lambda (l1_ratio |W|_1 + (1 - l1_ratio) / 2 |W|²)`` with row weights
+    ``s_i = sample_weight_i * class_weight[y_i]``, their sum ``S`` and ``lambda = 1 / (C S)``: the same optimum as
+    `sklearn.linear_model.LogisticRegression` of the same `C` and `l1_ratio`. The intercept is never penalised.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse penalty strength; ``np.inf`` is no penalty.
+    l1_ratio : float in [0, 1], default=0.0
+        0 is ridge, 1 is lasso, between is elastic net.
+    fit_intercept : bool, default=True
+        Whether scores have an intercept.
+    class_weight : None, "balanced" or dict, default=None
+        Factors on the rows of each class. "balanced" weighs all classes equally; One-vs-Rest balances each binary
+        task, its one class against the rest. A dict may name classes that `y` lacks; classes it does not name weigh 1.
+    multi_class : {"ovr", "multinomial"}, default="ovr"
+        For three classes and more: one binary task a class, or softmax.
+    solver : str or Solver, default="auto"
+        A name in `sklearn_xent.solvers.SOLVERS`, or a solver object from `sklearn_xent.solvers`.
+    tol : float, default=1e-8
+        Stop when the optimality gap is at most `tol` times the objective of the best constant model. The gap is the
+        duality gap where there is a penalty, half the squared Newton decrement where there is none.
+    max_iter : int, default=1000
+        Most iterations of the solver.
+    warm_start : bool, default=False
+        Start from the last fit's coefficients if classes and features are the same.
+    random_state : int, RandomState instance or None, default=None
+        For the solver that draws: "sgd".
+    verbose : int, default=0
+        1 prints a line an iteration: passes, objective, gap.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels that have a positive total weight, sorted.
+    coef_ : ndarray of shape (1 or n_classes, n_features)
+        Coefficients, one row for two classes.
+    intercept_ : ndarray of shape (1 or n_classes,)
+        Intercepts.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string column names.
+    n_iter_ : ndarray of shape (1,)
+        Iterations of the solver.
+    n_passes_ : float
+        How often the data was read; one pass is ``X @ d`` and ``X.T @ r``.
+    solver_ : str
+        The solver that ran: what "auto" chose.
+    optimality_gap_ : float
+        Bound of how far the objective is above its minimum, in the objective's units.
+    status_ : {"converged", "max_iter", "stalled"}
+        How the solver ended; "stalled" means rounding stopped progress before `tol`.
+    history_ : dict of lists
+        "objective", "gap" (inf where computing it would have cost passes for nothing), "passes" and "seconds", one entry an
+        iteration, the start included.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, section 4.4.
+    Boyd & Vandenberghe (2004), Convex Optimization, sections 5.5 (duality gap) and 9.5 (Newton).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_xent import CrossEntropyClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = CrossEntropyClassifier(multi_class="multinomial").fit(X, y)
+    >>> classifier.status_, round(classifier.score(X, y), 3)
+    ('converged', 0.973)
+    """
+
+    def __init__(
+        self,
+        *,
+        C=1.0,
+        l1_ratio=0.0,
+        fit_intercept=True,
+        class_weight=None,
+        multi_class="ovr",
+        solver="auto",
+        tol=1e-8,
+        max_iter=1000,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.multi_class = multi_class
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model; a fit that fails leaves the estimator as it was.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data; float32 and float64 are used as they are, in any order or stride, other types become float64.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative row weights; a weight of 2 is the row twice.
+
+        Returns
+        -------
+        CrossEntropyClassifier
+            This estimator, fitted.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an argument is not what it may be; the message says which and what it may be.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the solver ended before the gap was within `tol`.
+        """
+        before = self.__dict__.copy()
+        try:
+            self._fit(X, y, sample_weight)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        self._warn_unless_converged()
+        return self
+
+    def _fit(self, X, y, sample_weight):
+        solver, random_state = self._check_params()
+        X, y = validate_data(
+            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), accept_large_sparse=True
+        )
+        check_classification_targets(y)
+        weights = _check_weights(sample_weight, X.shape[0])
+        targets = _targets.encode(y, weights, self.class_weight, self.multi_class)
+        penalty = ElasticNet.from_C(self.C, self.l1_ratio, targets.total, X.shape[1])
+        objective = Objective(as_design(X), targets.loss, targets.weights, penalty, self.fit_intercept)
+        solver = solver.chosen(objective)
+        solution = solver.minimise(
+            objective,
+            Controls(float(self.tol), int(self.max_iter), self.verbose),
+            start=self._start(targets.classes, objective.shape),
+            random_state=random_state,
+        )
+        self.classes_ = targets.classes
+        self.coef_, self.intercept_ = solution.coef, solution.intercept
+        self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
+        self.n_passes_ = solution.n_passes
+        self.solver_ = name_of(solver)
+        self.optimality_gap_ = solution.gap
+        self.status_ = solution.status.value
+        self.history_ = solution.history
+        self._target = solution.target
+
+    def _start(self, classes, shape):
+        known = self.warm_start and hasattr(self, "coef_")
+        if not known or self.coef_.shape != shape or not np.array_equal(self.classes_, classes):
+            return None
+        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        return coef, self.intercept_
+
+    def _warn_unless_converged(self):
+        if self.status_ == Status.CONVERGED:
+            return
+        advice = {
+            Status.MAX_ITER: "Raise max_iter (or the solver's own limit), or use solver='auto'.",
+            Status.STALLED: "Rounding or a poor step size stopped progress: use solver='auto', scale the columns, or raise tol.",
+        }[self.status_]
+        warnings.warn(
+            f"Solver {self.solver_!r} ended ({self.status_}) with an optimality gap of {self.optimality_gap_:.2g}, above "
+            f"the {self._target:.2g} that tol={self.tol:g} asks for. {advice}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+    def _check_params(self):
+        check_real("C", self.C, "a positive number or np.inf", lambda v: v > 0)
+        check_real("l1_ratio", self.l1_ratio, "a number from 0 to 1", lambda v: 0 <= v <= 1)
+        check_real("tol", self.tol, "a finite number of at least 0", lambda v: 0 <= v < np.inf)
+        check_integer("max_iter", self.max_iter, 1)
+        check_option("multi_class", self.multi_class, MULTI_CLASS)
+        for name in ("fit_intercept", "warm_start"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise TypeError(f"{name} must be True or False; got {getattr(self, name)!r}.")
+        check_integer("verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0)
+        if not (self.class_weight is None or isinstance(self.class_weight, dict)):
+            check_option("class_weight", self.class_weight, ("balanced",))
+        return _check_solver(self.solver), check_random_state(self.random_state)
+
+    def _scores(self, X):
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), accept_large_sparse=True, reset=False
+        )
+        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        return as_design(X).dot(coef) + self.intercept_
+
+    def decision_function(self, X):
+        """Scores: log-odds of the second class for two classes, one column a class otherwise.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores.
+        """
+        return _targets.decision(self._scores(X))
+
+    def predict_log_proba(self, X):
+        """Log-probabilities, computed from the scores: finite at every finite score.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Logarithms of the probabilities, in the order of `classes_`.
+        """
+        return _targets.log_probabilities(self._scores(X), self.multi_class == "multinomial" and len(self.classes_) > 2)
+
+    def predict_proba(self, X):
+        """Probabilities; One-vs-Rest scores are normalised over the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of `classes_`; each row sums to one.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def predict(self, X):
+        """Labels of the largest probability; the first of `classes_` among equals.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+    @property
+    def estimators_(self):
+        """One fitted binary classifier a One-vs-Rest task; their coefficients are views of this estimator's."""
+        check_is_fitted(self)
+        if self.multi_class == "multinomial" and len(self.classes_) > 2:
+            raise AttributeError("A multinomial fit has no binary classifiers; estimators_ needs multi_class='ovr'.")
+        return [self._task(k) for k in range(len(self.intercept_))]
+
+    def _task(self, k):
+        task = clone(self)
+        task.__dict__.update({name: value for name, value in self.__dict__.items() if name not in self.get_params(deep=False)})
+        task.coef_, task.intercept_ = self.coef_[k : k + 1], self.intercept_[k : k + 1]
+        task.classes_ = self.classes_ if len(self.classes_) == 2 else np.array([0, 1])
+        return task
+
+    def sparsify(self):
+        """Store `coef_` as a CSR matrix: smaller where a lasso set most of it to zero.
+
+        Returns
+        -------
+        CrossEntropyClassifier
+            This estimator.
+        """
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_matrix(self.coef_)
+        return self
+
+    def densify(self):
+        """Store `coef_` as an array again.
+
+        Returns
+        -------
+        CrossEntropyClassifier
+            This estimator.
+        """
+        check_is_fitted(self)
+        self.coef_ = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        return self
+
+
+def _check_solver(solver):
+    if isinstance(solver, Solver):
+        solver.check_params()
+        return solver
+    if isinstance(solver, str) and solver in SOLVERS:
+        return SOLVERS[solver]()
+    error = ValueError if isinstance(solver, str) else TypeError
+    raise error(f"solver must be one of {', '.join(map(repr, SOLVERS))} or an object from sklearn_xent.solvers; got {solver!r}.")
+
+
+def _check_weights(sample_weight, n_samples):
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if weights.ndim != 1:
+        raise ValueError(f"sample_weight must have the shape ({n_samples},), one weight a row; got {weights.shape}.")
+    check_consistent_length(weights, np.empty(n_samples))
+    if np.any(weights < 0):
+        raise ValueError(f"sample_weight must not be negative; its smallest value is {weights.min():g}.")
+    return weights

@@ -1,0 +1,170 @@
+"""The one loop, the one line search, and what they return."""
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from sklearn_xent._certificate import Certificate
+
+ROUNDING = 8 * np.finfo(float).eps
+
+
+class Status(StrEnum):
+    """How a solver ended."""
+
+    CONVERGED = "converged"
+    MAX_ITER = "max_iter"
+    STALLED = "stalled"
+
+
+@dataclass
+class Solution:
+    """Where a solver ended, in the units of the data.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_outputs, n_features)
+    intercept : ndarray of shape (n_outputs,)
+    status : Status
+    gap, target : float
+        Optimality gap reached and asked for, in units of the objective.
+    n_iter : int
+    n_passes : float
+    history : dict of lists
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    status: Status
+    gap: float
+    target: float
+    n_iter: int
+    n_passes: float
+    history: dict
+
+
+@dataclass
+class Controls:
+    """What the caller allows: relative tolerance, iterations, and whether to report each."""
+
+    tol: float = 1e-8
+    max_iter: int = 1000
+    verbose: int = 0
+    history: dict = field(default_factory=lambda: {"objective": [], "gap": [], "passes": [], "seconds": []})
+
+
+class Monitor:
+    """Watches a run: certifies points, keeps the best, records the history, decides when to stop.
+
+    Parameters
+    ----------
+    objective : Objective
+    controls : Controls
+    patience : int
+        Iterations without progress, in objective or gap, after which rounding is taken to have won.
+    """
+
+    def __init__(self, objective, controls, patience):
+        self.objective, self.controls, self.patience = objective, controls, patience
+        self.target = controls.tol * objective.constant_value
+        self.certificate = Certificate(objective, self.target)
+        self.status = None
+        self.best, self.best_gap = None, np.inf
+        self.n_iter = -1
+        self._lowest, self._idle = np.inf, 0
+        self._started = time.perf_counter()
+
+    def accept(self, point):
+        """Take note of the next iterate; returns whether to stop."""
+        self.n_iter += 1
+        gap = self.certificate.gap(point)
+        self._watch_progress(point, gap)
+        self._record(point, gap)
+        if gap <= self.target:
+            self.status = Status.CONVERGED
+        elif self.n_iter >= self.controls.max_iter:
+            self.status = Status.MAX_ITER
+        elif self._idle >= self.patience:
+            self.status = Status.STALLED
+        return self.status is not None
+
+    def stall(self):
+        """The method found no way down: that, or an exhausted budget, is how it ends."""
+        self.status = self.status or Status.STALLED
+
+    def solution(self):
+        """The best point seen, certified."""
+        objective, point = self.objective, self.best
+        gap = self.best_gap if np.isfinite(self.best_gap) else self.certificate.final(point)
+        status = Status.CONVERGED if gap <= self.target else self.status
+        if self.controls.history["gap"]:
+            self.controls.history["gap"][-1] = gap if point is self._latest else self.controls.history["gap"][-1]
+        return Solution(
+            coef=point.W * objective.scale,
+            intercept=point.b,
+            status=status,
+            gap=gap,
+            target=self.target,
+            n_iter=max(self.n_iter, 1),
+            n_passes=objective.n_passes,
+            history=self.controls.history,
+        )
+
+    def _watch_progress(self, point, gap):
+        lower = point.value < self._lowest * (1 - ROUNDING)  # the objective is never negative
+        closer = gap < 0.9 * self.best_gap
+        self._idle = 0 if self.best is None or lower or closer else self._idle + 1
+        self._latest = point
+        if self.best is None or gap < self.best_gap or (np.isinf(self.best_gap) and point.value <= self._lowest):
+            self.best, self.best_gap = point, gap
+        self._lowest = min(self._lowest, point.value)
+
+    def _record(self, point, gap):
+        seconds = time.perf_counter() - self._started
+        entry = {"objective": point.value, "gap": gap, "passes": self.objective.n_passes, "seconds": seconds}
+        for name, value in entry.items():
+            self.controls.history[name].append(value)
+        if self.controls.verbose:
+            print(f"{self.n_iter:5d}  passes {entry['passes']:8.1f}  objective {point.value:.12g}  gap {gap:.3g}")
+
+
+def iterate(point, step, monitor):
+    """Repeat ``point = step(point)`` until the monitor stops it, or the step returns None: no way down."""
+    while not monitor.accept(point):
+        point = step(point)
+        if point is None:
+            monitor.stall()
+            return
+
+
+def line_search(line, longest=np.inf, max_trials=40):
+    """A step length with an approximate Wolfe slope, or None if the direction does not descend beyond rounding.
+
+    Slopes decide, never differences of values, so that it works down to rounding (Hager & Zhang 2005, SIAM J. Optimization 16,
+    section 4): accepted is ``|slope(t)| <= |slope(0)| / 2``, or where the slope jumps over that (an l1 kink), or the
+    longest step allowed if it still descends there. No trial costs a pass.
+    """
+    first = line.slope(0)
+    if not first < 0:
+        return None
+    low, slope_low, high, slope_high = 0.0, first, np.inf, np.inf
+    t = 1.0
+    for _ in range(max_trials):
+        slope = line.slope(t)
+        if abs(slope) <= -first / 2:
+            return t
+        if slope < 0:
+            low, slope_low = t, slope
+        else:
+            high, slope_high = t, slope
+        if low >= longest or high - low <= 0.05 * low:
+            return low
+        if np.isinf(high):
+            t = min(4 * low, longest)
+        else:
+            secant = (low * slope_high - high * slope_low) / (slope_high - slope_low)
+            margin = 0.1 * (high - low)
+            t = np.clip(secant, low + margin, high - margin) if np.isfinite(secant) else (low + high) / 2
+    return low or None

@@ -1,0 +1,333 @@
+"""Loss + penalty over a design: `Objective`, a place `Point`, a direction from it `Line`.
+
+    F(W, b) = sum_i s_i loss(z_i, y_i) + penalty(W),     z = X Wᵀ + b,     sum_i s_i = 1
+
+Solvers see the coefficients `W` (n_outputs, n_features) only. The intercept is profiled out: it costs nothing on the stored
+scores, so every `Point` carries the intercept that is optimal for its W (variable projection; Golub & Pereyra 1973). The
+weighted residuals then sum to zero, which makes every point's residuals a feasible dual point: the certificate is free.
+"""
+
+from copy import copy
+from functools import cached_property
+
+import numpy as np
+
+from sklearn_xent._design import row_blocks
+from sklearn_xent._linalg import largest_eigenvalue
+
+
+class Objective:
+    """Weighted cross-entropy plus elastic net on one design.
+
+    Parameters
+    ----------
+    design : Design
+        The home of X.
+    loss : Logistic or Softmax
+        Pointwise loss, with the coded targets.
+    weights : ndarray of shape (n_samples, 1 or n_tasks)
+        Row weights; every column sums to one.
+    penalty : ElasticNet
+        On the coefficients in this objective's units.
+    fit_intercept : bool
+        Whether scores have an intercept; it is never penalised.
+    scale : ndarray of shape (n_features,) or None
+        Units: the coefficient of ``X[:, j]`` is ``W[:, j] * scale[j]``. None: one, and zero for columns that the
+        intercept makes redundant.
+    """
+
+    def __init__(self, design, loss, weights, penalty, fit_intercept, scale=None):
+        self.design, self.loss, self.weights = design, loss, weights
+        self.fit_intercept = fit_intercept
+        self.scale = self._live.astype(float) if scale is None else scale
+        self.penalty = penalty if scale is not None else penalty.rescaled(self.scale)
+        self.shape = (loss.n_outputs, design.shape[1])
+
+    # Statistics of the columns, in the units of the data.
+
+    @cached_property
+    def row_weight(self):
+        """One weight a row, the largest of the tasks': bounds that hold for it hold for every task."""
+        return self.weights.max(axis=1)
+
+    @cached_property
+    def _moments(self):
+        total = self.row_weight.sum()
+        mean, variance = self.design.moments(self.row_weight / total)
+        return mean, variance * total, mean * mean * total
+
+    @property
+    def centre(self):
+        """Where columns are centred; only the intercept can make up for it."""
+        return self._moments[0] if self.fit_intercept else np.zeros(self.design.shape[1])
+
+    @property
+    def _live(self):
+        mean, variance, _ = self._moments
+        if self.fit_intercept:  # a constant column is the intercept again: rounding must not bring it to life
+            return np.sqrt(variance) > 4 * np.finfo(float).eps * np.abs(mean)
+        return (variance > 0) | (mean != 0)
+
+    @cached_property
+    def second_moment(self):
+        """Weighted mean square of each column in this objective's units, about `centre`."""
+        _, variance, square = self._moments
+        return (variance + (0 if self.fit_intercept else square)) * np.square(self.scale)
+
+    @cached_property
+    def curvature_bound(self):
+        """Upper bound of the loss's second derivative in each coefficient, shape (n_features,)."""
+        return self.loss.smoothness * self.second_moment
+
+    def lipschitz(self):
+        """Smallest safe Lipschitz constant of the gradient, intercept included.
+
+        ``smoothness * ||sqrt(s) (X - m)||² + l2``: 1/4 for binary losses, 1/2 for softmax (Yedida & Saha 2019 for the
+        idea). The centre m is what a profiled intercept leaves of X. The norm is an upper bound, see `largest_eigenvalue`.
+        """
+
+        def product(v):
+            scores = self.design.dot((v * self.scale)[None]) - (v * self.scale) @ self.centre
+            scores *= self.row_weight[:, None]
+            return (self.design.tdot(scores)[0] - scores.sum() * self.centre) * self.scale
+
+        norm = largest_eigenvalue(product, self.second_moment.sum(), self.shape[1])
+        return self.loss.smoothness * norm + self.penalty.l2.max(initial=0)
+
+    # Places.
+
+    def at(self, W, b=None):
+        """Return the `Point` at coefficients `W` in this objective's units; `b` is where its intercept's search starts."""
+        b = np.zeros(self.shape[0]) if b is None else b
+        return Point(self, W, b, self.design.dot(W * self.scale) + b)
+
+    def origin(self):
+        """Return the `Point` where all coefficients are zero; needs no pass."""
+        b = np.zeros(self.shape[0])
+        return Point(self, np.zeros(self.shape), b, np.zeros((self.design.shape[0], len(b))))
+
+    @cached_property
+    def constant_value(self):
+        """Objective of the best constant model: the scale of tolerances."""
+        return self.loss.constants(self.weights)
+
+    @property
+    def n_passes(self):
+        """How often the data was read so far; ``X @ d`` and ``X.T @ r`` make one pass."""
+        return self.design.meter.passes
+
+    def with_scale(self, scale):
+        """Return the same objective in other units; all of it that was computed about the columns is kept."""
+        return self._variant(self.design, self.penalty.rescaled(scale), scale, slice(None))
+
+    def restrict(self, columns):
+        """Return the objective of some of the columns (an index array), the others' coefficients being zero."""
+        if len(columns) == self.shape[1]:
+            return self
+        return self._variant(self.design.columns(columns), self.penalty.restrict(columns), self.scale[columns], columns)
+
+    def _variant(self, design, penalty, scale, columns):
+        other = Objective(design, self.loss, self.weights, penalty, self.fit_intercept, scale)
+        other.row_weight = self.row_weight
+        other._moments = tuple(moment[columns] for moment in self._moments)
+        return other
+
+    def evaluate(self, Z):
+        """Losses and residuals at scores `Z`, by row blocks that stay in the cache."""
+        losses = np.empty((len(Z), self.loss.n_tasks))
+        residuals = np.empty(Z.shape)
+        blocks = row_blocks(len(Z), 8 * Z.shape[1])
+        if len(blocks) == 1:
+            return self.loss.evaluate(Z)
+        for rows in blocks:
+            losses[rows], residuals[rows] = self.loss.rows(rows).evaluate(Z[rows])
+        return losses, residuals
+
+    def stochastic_gradient(self, W, b, rows):
+        """Gradients in W and b of the loss of a batch of rows, scaled up to the whole; columns are centred."""
+        batch, loss, weights = self.design.rows(rows), self.loss.rows(rows), self.weights[rows]
+        Z = batch.dot(W * self.scale) - (W * self.scale) @ self.centre + b
+        residuals = weights * loss.evaluate(Z)[1] * (self.design.shape[0] / len(rows))
+        total = residuals.sum(axis=0)
+        gradient = (batch.tdot(residuals) - np.outer(total, self.centre)) * self.scale
+        return gradient, total if self.fit_intercept else np.zeros_like(total)
+
+
+class Point:
+    """A place W with its optimal intercept; keeps the scores where the rows live, computes the rest when asked.
+
+    Attributes
+    ----------
+    W : ndarray of shape (n_outputs, n_features)
+    b : ndarray of shape (n_outputs,)
+    value : float
+        Objective.
+    """
+
+    def __init__(self, objective, W, b, Z, evaluation=None):
+        self.objective, self.W = objective, W
+        self._losses, self._residuals = objective.evaluate(Z) if evaluation is None else evaluation
+        self.b, self._Z = (self._profiled(b, Z) if objective.fit_intercept else (b, Z))
+
+    def _profiled(self, b, Z):
+        """Minimise over the intercept by Newton with the step of generalised self-concordance.
+
+        With R the distance a step moves a row's log-odds, the step length ``log(1 + R) / R`` decreases the objective
+        from anywhere, without a line search (Sun & Tran-Dinh 2019, Mathematical Programming 178, section 4).
+        """
+        objective = self.objective
+        for _ in range(100):
+            step = -np.linalg.solve(self._curvature.total(), self._weighted_residuals.sum(axis=0))
+            reach = np.maximum(objective.loss.spread(step), 1e-300)
+            step = step * (np.log1p(reach) / reach)
+            if np.max(np.abs(step)) <= 4 * np.finfo(float).eps * (1 + np.max(np.abs(b))):
+                break
+            b, Z = b + step, Z + step
+            self._forget(objective.evaluate(Z))
+            if np.max(np.abs(step)) <= 1e-9:  # Newton is quadratic: the next step would be below rounding
+                break
+        return b, Z
+
+    def _forget(self, evaluation):
+        self._losses, self._residuals = evaluation
+        for name in ("_weighted_residuals", "_curvature"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def _weighted_residuals(self):
+        return self.objective.weights * self._residuals
+
+    @cached_property
+    def _curvature(self):
+        return self.objective.loss.curvature(self.objective.weights, self._residuals)
+
+    @cached_property
+    def value(self):
+        loss = np.einsum("ik,ik->", np.broadcast_to(self.objective.weights, self._losses.shape), self._losses)
+        return float(loss) + self.objective.penalty.value(self.W)
+
+    @cached_property
+    def loss_gradient(self):
+        """Gradient of the loss (without the penalty), shape (n_outputs, n_features)."""
+        return self.objective.design.tdot(self._weighted_residuals) * self.objective.scale
+
+    @cached_property
+    def gradient(self):
+        """Gradient of loss and ridge; with an l1 penalty, the minimum-norm subgradient."""
+        return self.objective.penalty.steepest(self.W, self.loss_gradient)
+
+    def scaled_dual_cost(self, theta):
+        """What the dual objective loses when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,).
+
+        With q = 1 - exp(-loss) the probability of the wrong classes, each row loses the Kullback-Leibler divergence
+        ``theta q log(theta) + (1 - theta q) log(theta + (1 - theta) exp(loss))``, from Bernoulli(q) to Bernoulli(theta q).
+        """
+        losses = self._losses
+        wrong = -np.expm1(-losses)
+        grown = np.where(
+            losses < 500,
+            np.log1p((1 - theta) * np.expm1(np.minimum(losses, 500))),
+            losses + np.log1p(-np.minimum(theta * wrong, 1 - 1e-16)),
+        )
+        log_theta = np.log(np.maximum(theta, 1e-300))
+        divergence = theta * wrong * log_theta + (1 - theta * wrong) * grown
+        return np.sum(self.objective.weights * np.maximum(divergence, 0), axis=0)
+
+    # Second derivatives, of the profiled loss: what is left after the intercept has followed.
+
+    def hessian(self):
+        """Hessian of loss and ridge by blocks of outputs, shape (n_blocks, m, m), m = block size x features.
+
+        Coefficients are ordered output by output, as ``W[block].ravel()``.
+        """
+        objective, curvature = self.objective, self._curvature
+        pairs = curvature.pairs()
+        weights = np.stack([pair.weights for pair in pairs], axis=1)
+        gram, cross = objective.design.gram(weights, objective.centre, objective.scale)
+        size, p = curvature.block_size, objective.shape[1]
+        hessian = np.zeros((curvature.n_blocks, size, p, size, p))
+        mixed = np.zeros((curvature.n_blocks, size, p, size))
+        for pair, G, c in zip(pairs, gram, cross, strict=True):
+            for row, column in {(pair.row, pair.column), (pair.column, pair.row)}:
+                hessian[pair.block, row, :, column] = pair.sign * G
+                mixed[pair.block, row, :, column] = pair.sign * c
+        hessian = hessian.reshape(curvature.n_blocks, size * p, size * p)
+        if objective.fit_intercept:
+            hessian -= self._intercept_share(mixed.reshape(curvature.n_blocks, size * p, size))
+        diagonal = np.arange(size * p)
+        hessian[:, diagonal, diagonal] += np.tile(objective.penalty.l2, size)
+        return hessian
+
+    def _intercept_share(self, mixed):
+        """What the intercept takes over: ``H_wb H_bb⁻¹ H_bw`` of each block."""
+        n_blocks, _, size = mixed.shape
+        total = self._curvature.total().reshape(n_blocks, size, n_blocks, size)
+        own = np.stack([total[k, :, k] for k in range(n_blocks)])
+        return mixed @ np.linalg.solve(own, np.swapaxes(mixed, 1, 2))
+
+    def hessian_vector(self, V):
+        """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""
+        objective = self.objective
+        U = self._scores_along(V)[0]
+        return objective.design.tdot(self._curvature.apply(U)) * objective.scale + objective.penalty.l2 * V
+
+    @cached_property
+    def hessian_diagonal(self):
+        """Approximate diagonal of the Hessian: mean curvature of each output times the column's second moment."""
+        objective = self.objective
+        level = self._curvature.diagonal().sum(axis=0) / objective.row_weight.sum()
+        return np.outer(level, objective.second_moment) + objective.penalty.l2
+
+    def _scores_along(self, D):
+        """Change of the scores along D, with the intercept's tangent, and that tangent."""
+        U = self.objective.design.dot(D * self.objective.scale)
+        if not self.objective.fit_intercept:
+            return U, np.zeros(len(D))
+        # Centre first: an offset of a column must not drown the direction's effect.
+        centre = -(D * self.objective.scale) @ self.objective.centre
+        U += centre
+        tangent = -np.linalg.solve(self._curvature.total(), self._curvature.apply(U).sum(axis=0))
+        return U + tangent, centre + tangent
+
+    def restrict(self, columns):
+        """Return this place, seen by the objective of some of the columns; scores stay as they are."""
+        part = copy(self)
+        part.objective, part.W = self.objective.restrict(columns), self.W[:, columns]
+        for name in ("value", "gradient", "hessian_diagonal"):
+            part.__dict__.pop(name, None)
+        part.loss_gradient = self.loss_gradient[:, columns]
+        return part
+
+    def along(self, D):
+        """Return the `Line` from here in direction `D`; pays ``X @ D`` once."""
+        return Line(self, D, *self._scores_along(D))
+
+
+class Line:
+    """The objective along ``W + t D``, the intercept following its tangent; nothing but `point`'s gradient costs a pass."""
+
+    def __init__(self, start, D, U, tangent):
+        self.start, self.D = start, D
+        self._U, self._tangent = U, tangent
+        self._last = None  # the evaluation of the last t: accepting it is free
+
+    def _evaluation(self, t):
+        if self._last is None or self._last[0] != t:
+            Z = self.start._Z + t * self._U
+            self._last = (t, Z, self.start.objective.evaluate(Z))
+        return self._last[1:]
+
+    def slope(self, t):
+        """Derivative of the objective at t; with an l1 penalty, from the left (at 0: from the right)."""
+        objective = self.start.objective
+        residuals = self.start._residuals if t == 0 else self._evaluation(t)[1][1]
+        loss = np.einsum("ik,ik->", objective.weights * residuals, self._U)
+        if t == 0:
+            return float(loss) + objective.penalty.onset(self.start.W, self.D)
+        return float(loss) + objective.penalty.slope(self.start.W, self.D, t)
+
+    def point(self, t):
+        """Return the `Point` at t."""
+        Z, evaluation = self._evaluation(t)
+        start = self.start
+        return Point(start.objective, start.W + t * self.D, start.b + t * self._tangent, Z, evaluation)

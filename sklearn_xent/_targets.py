@@ -1,0 +1,128 @@
+"""Labels and class weights in; a loss with its row weights, probabilities and labels out."""
+
+import numbers
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_expit, log_softmax, logsumexp
+
+from sklearn_xent.losses import Logistic, Softmax
+
+
+@dataclass
+class Targets:
+    """What `y` and the weights mean for the objective.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Labels with positive total weight, sorted.
+    loss : Logistic or Softmax
+    weights : ndarray of shape (n_samples, 1) or (n_samples, n_classes)
+        Every column sums to one.
+    total : float
+        Sum of the weights before they were normalised: S of the objective.
+    """
+
+    classes: np.ndarray
+    loss: Logistic | Softmax
+    weights: np.ndarray
+    total: float
+
+
+def encode(y, sample_weight, class_weight, multi_class):
+    """Code labels and weights.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    sample_weight : ndarray of shape (n_samples,)
+        Non-negative.
+    class_weight : None, "balanced" or dict
+    multi_class : {"ovr", "multinomial"}
+
+    Returns
+    -------
+    Targets
+
+    Raises
+    ------
+    ValueError
+        If fewer than two classes have weight, or `class_weight` weights none of them.
+    """
+    labels, codes = np.unique(y, return_inverse=True)
+    codes = codes.reshape(-1)
+    largest = sample_weight.max(initial=0)
+    if largest == 0:
+        raise ValueError("sample_weight is zero everywhere; at least two classes need rows with a positive weight.")
+    weights = sample_weight / largest  # so that no sum overflows
+    if isinstance(class_weight, dict):
+        weights = weights * _factors(labels, class_weight)[codes]
+    labels, codes = _weighted_classes(labels, codes, weights)
+    multinomial = multi_class == "multinomial" and len(labels) > 2
+    loss = Softmax(codes, len(labels)) if multinomial else Logistic(_signs(codes, len(labels)))
+    columns = weights[:, None]
+    if class_weight == "balanced":
+        columns = _balanced_tasks(columns, loss.signs < 0) if not multinomial else _balanced(weights, codes)
+    total = float(columns[:, 0].sum())
+    return Targets(labels, loss, columns / columns.sum(axis=0), total * largest)
+
+
+def decision(scores):
+    """Scores as scikit-learn shapes them: one column is a vector."""
+    return scores[:, 0] if scores.shape[1] == 1 else scores
+
+
+def log_probabilities(scores, multinomial):
+    """Log-probabilities of the classes (n_samples, n_classes) from scores, finite at every finite score.
+
+    One-vs-Rest probabilities are normalised as logarithms, so that underflow of all classes is no 0 / 0.
+    """
+    if multinomial:
+        return log_softmax(scores, axis=1)
+    if scores.shape[1] == 1:
+        return log_expit(np.hstack([-scores, scores]))
+    tasks = log_expit(scores)
+    return tasks - logsumexp(tasks, axis=1, keepdims=True)
+
+
+def _factors(labels, class_weight):
+    for label, weight in class_weight.items():
+        real = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
+        if not real or not 0 <= weight < np.inf:
+            raise ValueError(f"class_weight must give non-negative finite numbers; class {label!r} has {weight!r}.")
+    if not any(label in class_weight for label in labels.tolist()):
+        raise ValueError(
+            f"class_weight names none of the classes in y: it weights {list(class_weight)}, y has {labels.tolist()}."
+        )
+    return np.array([class_weight.get(label, 1.0) for label in labels.tolist()], dtype=float)
+
+
+def _weighted_classes(labels, codes, weights):
+    """Drop labels whose total weight is zero: their rows are as good as absent."""
+    kept = np.bincount(codes, weights, len(labels)) > 0
+    if kept.sum() < 2:
+        seen = labels[kept].tolist()
+        what = "y has one class only" if len(labels) == 1 else "only one class in y has a positive total weight"
+        raise ValueError(f"A classifier needs at least two classes, but {what}: {seen}.")
+    renumbered = np.where(kept, np.cumsum(kept) - 1, 0)
+    return labels[kept], renumbered[codes]
+
+
+def _signs(codes, n_classes):
+    if n_classes == 2:
+        return np.where(codes == 1, -1, 1).astype(np.int8)[:, None]
+    return np.where(codes[:, None] == np.arange(n_classes), -1, 1).astype(np.int8)
+
+
+def _balanced_tasks(weights, member):
+    """Weigh, in each binary task, its one class and the rest equally."""
+    inside = np.sum(weights * member, axis=0)
+    outside = weights.sum() - inside
+    return weights * weights.sum() / 2 * np.where(member, 1 / inside, 1 / outside)
+
+
+def _balanced(weights, codes):
+    """Weigh all classes equally."""
+    sums = np.bincount(codes, weights)
+    return (weights * (weights.sum() / (len(sums) * sums))[codes])[:, None]

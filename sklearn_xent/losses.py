@@ -1,0 +1,425 @@
+"""Cross-entropy losses, pointwise, from scores.
+
+Everything here works on raw scores `z` (the log-odds, or the logits) and never on probabilities, so that no
+finite score produces ``log(0)``. Nothing here sees the data matrix.
+
+The functions are public. The classes `Logistic` and `Softmax` carry the coded targets and are what an
+objective asks for values, residuals and curvatures.
+"""
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax, xlog1py
+from scipy.special import softmax as _softmax
+
+from sklearn_xent._curvature import SeparableCurvature, SoftmaxCurvature
+
+__all__ = [
+    "Logistic",
+    "Softmax",
+    "log_logistic",
+    "log_softmax",
+    "logistic",
+    "logistic_cross_entropy",
+    "logistic_cross_entropy_curvature",
+    "logistic_cross_entropy_gradient",
+    "logistic_derivative",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_curvature",
+    "softmax_cross_entropy_gradient",
+]
+
+
+def logistic(z):
+    """Logistic function ``1 / (1 + exp(-z))``.
+
+    Parameters
+    ----------
+    z : array_like
+        Scores (log-odds), any shape.
+
+    Returns
+    -------
+    ndarray or float
+        Probabilities, the shape of `z`.
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import logistic
+    >>> float(logistic(0.0))
+    0.5
+    """
+    return expit(_floating(z))
+
+
+def log_logistic(z):
+    """Logarithm of the logistic function, finite at every finite score.
+
+    Parameters
+    ----------
+    z : array_like
+        Scores, any shape.
+
+    Returns
+    -------
+    ndarray or float
+        ``log(logistic(z))``, the shape of `z`.
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import log_logistic
+    >>> float(log_logistic(-10000.0))
+    -10000.0
+    """
+    return log_expit(_floating(z))
+
+
+def logistic_derivative(z):
+    """Derivative of the logistic function, ``logistic(z) * logistic(-z)``.
+
+    Parameters
+    ----------
+    z : array_like
+        Scores, any shape.
+
+    Returns
+    -------
+    ndarray or float
+        Derivatives, the shape of `z`; at most 1/4, reached at 0.
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import logistic_derivative
+    >>> float(logistic_derivative(0.0))
+    0.25
+    """
+    z = _floating(z)
+    return expit(z) * expit(-z)
+
+
+def logistic_cross_entropy(z, t):
+    """Binary cross-entropy of scores `z` against targets `t`.
+
+    ``-t log(logistic(z)) - (1 - t) log(1 - logistic(z))``, computed as
+    ``log(1 + exp(-|z|)) + max(z, 0) - t z``, in nats.
+
+    Parameters
+    ----------
+    z : array_like
+        Scores, any shape.
+    t : array_like
+        Targets in [0, 1], broadcastable with `z`.
+
+    Returns
+    -------
+    ndarray or float
+        Losses, one an element.
+
+    Raises
+    ------
+    ValueError
+        If a target lies outside [0, 1].
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import logistic_cross_entropy
+    >>> logistic_cross_entropy([10000.0, -10000.0], [1, 1])
+    array([    0., 10000.])
+    """
+    z, t = _floating(z), _targets(t)
+    # Two terms of one sign: nothing cancels, whichever class is right.
+    return -(t * log_expit(z) + (1 - t) * log_expit(-z))
+
+
+def logistic_cross_entropy_gradient(z, t):
+    """Derivative of `logistic_cross_entropy` in `z`: ``logistic(z) - t``.
+
+    Parameters
+    ----------
+    z : array_like
+        Scores, any shape.
+    t : array_like
+        Targets in [0, 1], broadcastable with `z`.
+
+    Returns
+    -------
+    ndarray or float
+        Derivatives, one an element.
+
+    Raises
+    ------
+    ValueError
+        If a target lies outside [0, 1].
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import logistic_cross_entropy_gradient
+    >>> float(logistic_cross_entropy_gradient(0.0, 1))
+    -0.5
+    """
+    z, t = _floating(z), _targets(t)
+    return (1 - t) * expit(z) - t * expit(-z)
+
+
+def logistic_cross_entropy_curvature(z, t=None):
+    """Second derivative of `logistic_cross_entropy` in `z`; it does not depend on the target.
+
+    Parameters
+    ----------
+    z : array_like
+        Scores, any shape.
+    t : ignored
+        Accepted so that the three functions have one signature.
+
+    Returns
+    -------
+    ndarray or float
+        Second derivatives, the shape of `z`, in [0, 1/4].
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import logistic_cross_entropy_curvature
+    >>> float(logistic_cross_entropy_curvature(0.0))
+    0.25
+    """
+    return logistic_derivative(z)
+
+
+def softmax(z):
+    """Softmax over the last axis.
+
+    Parameters
+    ----------
+    z : array_like of shape (..., n_classes)
+        Scores (logits).
+
+    Returns
+    -------
+    ndarray of the shape of `z`
+        Probabilities; the last axis sums to one.
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import softmax
+    >>> softmax([[0.0, 0.0, 10000.0]])
+    array([[0., 0., 1.]])
+    """
+    return _softmax(_floating(z), axis=-1)
+
+
+def softmax_cross_entropy(z, y):
+    """Cross-entropy of softmax scores against integer labels, in nats.
+
+    Parameters
+    ----------
+    z : array_like of shape (n_samples, n_classes)
+        Scores (logits).
+    y : array_like of int, shape (n_samples,)
+        Index of the true class of each row.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Losses ``log(sum_k exp(z_k)) - z_y``.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit or a label is not a column of `z`.
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import softmax_cross_entropy
+    >>> softmax_cross_entropy([[0.0, 0.0], [0.0, -10000.0]], [0, 1])
+    array([6.93147181e-01, 1.00000000e+04])
+    """
+    z, y = _logits(z, y)
+    return Softmax(y, z.shape[1]).evaluate(z)[0][:, 0]
+
+
+def softmax_cross_entropy_gradient(z, y):
+    """Gradient of `softmax_cross_entropy` in `z`: ``softmax(z) - onehot(y)``.
+
+    Parameters
+    ----------
+    z : array_like of shape (n_samples, n_classes)
+        Scores (logits).
+    y : array_like of int, shape (n_samples,)
+        Index of the true class of each row.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes)
+        Gradients; each row sums to zero.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit or a label is not a column of `z`.
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import softmax_cross_entropy_gradient
+    >>> softmax_cross_entropy_gradient([[0.0, 0.0]], [1])
+    array([[ 0.5, -0.5]])
+    """
+    z, y = _logits(z, y)
+    return Softmax(y, z.shape[1]).evaluate(z)[1]
+
+
+def softmax_cross_entropy_curvature(z, y=None):
+    """Hessian of `softmax_cross_entropy` in the scores of each row: ``diag(p) - p pᵀ``.
+
+    Parameters
+    ----------
+    z : array_like of shape (n_samples, n_classes)
+        Scores (logits).
+    y : ignored
+        Accepted so that the three functions have one signature.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_classes, n_classes)
+        Positive semi-definite matrices; the constant vector is in the kernel of each.
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import softmax_cross_entropy_curvature
+    >>> softmax_cross_entropy_curvature([[0.0, 0.0]])
+    array([[[ 0.25, -0.25],
+            [-0.25,  0.25]]])
+    """
+    p = softmax(z)
+    return p[:, :, None] * (np.eye(p.shape[1]) - p[:, None, :])
+
+
+class Logistic:
+    """`n_tasks` binary cross-entropies side by side: binary or One-vs-Rest classification.
+
+    Parameters
+    ----------
+    signs : ndarray of int8, shape (n_samples, n_tasks)
+        -1 where the row belongs to the task's class, +1 elsewhere, so that the loss is ``log(1 + exp(sign * z))``.
+    """
+
+    #: The largest second derivative of a row's loss.
+    smoothness = 0.25
+
+    def __init__(self, signs):
+        self.signs = signs
+        self.n_outputs = self.n_tasks = signs.shape[1]
+
+    def rows(self, rows):
+        """Return the loss of some of the rows."""
+        return Logistic(self.signs[rows])
+
+    def evaluate(self, z):
+        """Losses (n, n_tasks) and residuals dl/dz (n, n_tasks) at scores `z`, from one exponential a score."""
+        margin = self.signs * z
+        losses = np.maximum(margin, 0)
+        np.abs(margin, out=margin)
+        e = np.exp(np.negative(margin, out=margin), out=margin)
+        losses_right = np.log1p(e)
+        positive = losses > 0
+        losses += losses_right
+        residuals = np.maximum(e, positive)  # logistic(margin) = max(e, [margin > 0]) / (1 + e), as e <= 1
+        e += 1
+        residuals /= e
+        residuals *= self.signs
+        return losses, residuals
+
+    def constants(self, weights):
+        """Entropy of the weighted class frequencies, summed over the tasks: the best constant model's objective."""
+        frequency = np.sum(weights * (self.signs < 0), axis=0)
+        return float(np.sum(_binary_entropy(frequency)))
+
+    def curvature(self, weights, residuals):
+        """Weighted second derivatives at the scores that gave `residuals`."""
+        wrong = np.abs(residuals)
+        return SeparableCurvature(weights * (wrong * (1 - wrong)))
+
+    def spread(self, shift):
+        """How far a shift of the scores moves a row's log-odds, one value an output."""
+        return np.abs(shift)
+
+
+class Softmax:
+    """Multinomial cross-entropy of one score a class.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n_samples,)
+        Index of the true class.
+    n_classes : int
+        Number of scores a row.
+    """
+
+    smoothness = 0.5  # Böhning (1992), "Multinomial logistic regression algorithm": diag(p) - p pᵀ <= I/2
+    n_tasks = 1
+
+    def __init__(self, labels, n_classes):
+        self.labels = labels
+        self.n_outputs = n_classes
+
+    def rows(self, rows):
+        """Return the loss of some of the rows."""
+        return Softmax(self.labels[rows], self.n_outputs)
+
+    def evaluate(self, z):
+        """Losses (n, 1) and residuals dl/dz (n, n_classes) at scores `z`, from one exponential a score."""
+        own = np.arange(len(z)), self.labels
+        top = z.max(axis=1)
+        residuals = np.exp(z - top[:, None])
+        total = residuals.sum(axis=1)
+        residuals /= total[:, None]
+        residuals[own] = 0
+        wrong = residuals.sum(axis=1)  # a sum of small numbers, where 1 - p would cancel
+        residuals[own] = -wrong
+        likely = wrong < 0.5
+        losses = np.empty(len(z))
+        losses[likely] = -np.log1p(-wrong[likely])
+        far = ~likely
+        losses[far] = np.log(total[far]) + (top[far] - z[own][far])
+        return losses[:, None], residuals
+
+    def constants(self, weights):
+        """Entropy of the weighted class frequencies: the best constant model's objective."""
+        frequency = np.bincount(self.labels, weights[:, 0], self.n_outputs)
+        return float(-np.sum(frequency * np.log(np.where(frequency > 0, frequency, 1))))
+
+    def curvature(self, weights, residuals):
+        """Weighted second derivatives at the scores that gave `residuals`."""
+        probabilities = residuals.copy()
+        probabilities[np.arange(len(residuals)), self.labels] += 1
+        return SoftmaxCurvature(weights, probabilities)
+
+    def spread(self, shift):
+        """How far a shift of the scores moves a row's log-odds, at most, for any pair of classes."""
+        return np.ptp(shift)
+
+
+def _binary_entropy(p):
+    return -xlog1py(1 - p, -p) - p * np.log(np.where(p > 0, p, 1))
+
+
+def _floating(z):
+    z = np.asarray(z)
+    return z if np.issubdtype(z.dtype, np.floating) else z.astype(np.float64)
+
+
+def _targets(t):
+    t = _floating(t)
+    if not np.all((t >= 0) & (t <= 1)):
+        raise ValueError("Targets t must lie between 0 and 1; got values outside.")
+    return t
+
+
+def _logits(z, y):
+    z, y = _floating(z), np.asarray(y)
+    if z.ndim != 2 or y.shape != z.shape[:1]:
+        raise ValueError(
+            f"softmax needs scores of shape (n_samples, n_classes) and one label a row; got {z.shape} and {y.shape}."
+        )
+    if not np.issubdtype(y.dtype, np.integer) or np.any((y < 0) | (y >= z.shape[1])):
+        raise ValueError(f"Labels y must be integers from 0 to {z.shape[1] - 1}, the columns of z.")
+    return z, y

@@ -1,0 +1,66 @@
+"""What every solver shares: parameters by name, units, a start, a monitored run."""
+
+from sklearn.base import BaseEstimator
+
+from sklearn_xent._minimise import Controls, Monitor
+from sklearn_xent._reductions import standardised
+
+
+class Solver(BaseEstimator):
+    """A way to minimise an objective. Parameters follow scikit-learn: `get_params`, `set_params`, `clone`.
+
+    Subclasses implement ``_run(point, monitor, random_state)``: hand every iterate to ``monitor.accept`` until it says stop.
+    """
+
+    #: Iterations without progress after which rounding is taken to have won.
+    _patience = 5
+
+    def minimise(self, objective, controls=None, start=None, random_state=None):
+        """Minimise an objective.
+
+        Parameters
+        ----------
+        objective : Objective
+        controls : Controls, optional
+            Tolerance, most iterations, verbosity.
+        start : (coef, intercept), optional
+            Where to start, in the units of the data; zero otherwise.
+        random_state : numpy.random.RandomState, optional
+            For solvers that draw.
+
+        Returns
+        -------
+        Solution
+
+        Raises
+        ------
+        ValueError
+            If a parameter of the solver is out of its range.
+        """
+        self.check_params()
+        objective = self._prepare(objective)
+        point = objective.origin() if start is None else objective.at(*_in_units(start, objective.scale))
+        monitor = Monitor(objective, Controls() if controls is None else controls, self._patience)
+        self._run(point, monitor, random_state)
+        return monitor.solution()
+
+    def check_params(self):
+        """Raise if a parameter is of the wrong type or out of its range."""
+
+    def chosen(self, objective):
+        """Return the solver that will do the work: this one, unless it delegates."""
+        return self
+
+    def _prepare(self, objective):
+        return standardised(objective)
+
+    def _run(self, point, monitor, random_state):
+        raise NotImplementedError
+
+
+def _in_units(start, scale):
+    coef, intercept = start
+    W = coef.copy()
+    W[:, scale > 0] /= scale[scale > 0]
+    W[:, scale == 0] = 0
+    return W, intercept

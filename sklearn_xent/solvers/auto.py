@@ -1,0 +1,28 @@
+"""The solver that chooses a solver."""
+
+from sklearn_xent.solvers._base import Solver
+from sklearn_xent.solvers.newton import Newton
+from sklearn_xent.solvers.newton_cg import NewtonCG
+
+
+class Auto(Solver):
+    """The best of the second-order solvers for the problem's shape and penalty.
+
+    ============================================  ===========
+    problem                                       solver
+    ============================================  ===========
+    l1 penalty                                    `Newton` (on a working set)
+    Hessian blocks of order up to 1000            `Newton`
+    larger, and more rows than columns or not     `NewtonCG`
+    ============================================  ===========
+
+    The order of a Hessian block is n_features; for softmax, n_features times n_classes.
+    """
+
+    def chosen(self, objective):
+        order = objective.shape[1] * (objective.shape[0] if objective.loss.n_tasks == 1 else 1)
+        return Newton() if order <= 1000 or not objective.penalty.smooth else NewtonCG()
+
+    def minimise(self, objective, controls=None, start=None, random_state=None):
+        """Minimise an objective with the solver chosen for it; see `Solver.minimise`."""
+        return self.chosen(objective).minimise(objective, controls, start, random_state)
