@@ -41,7 +41,7 @@ def proximal_step(point, build):
     penalty = part.objective.penalty
     smooth_gradient = part.loss_gradient + penalty.l2 * part.W
     D = np.zeros_like(point.W)
-    D[:, columns] = minimise_model(build(part), smooth_gradient, part.W, penalty.l1, accuracy=1e-6)
+    D[:, columns] = minimise_model(build(part), smooth_gradient, part.W, penalty.l1, accuracy=1e-4)
     return _advance(point, D, longest=1.0)
 
 

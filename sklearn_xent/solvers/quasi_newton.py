@@ -23,6 +23,7 @@ class _Variables:
         self.split = not objective.penalty.smooth
         self.bounds = [(0, None)] * (2 * int(np.prod(objective.shape))) if self.split else None
         self.point, self._x = None, None
+        self._reference, self._offset = None, 0.0
 
     def pack(self, W):
         """Coefficients to variables."""
@@ -38,35 +39,60 @@ class _Variables:
             self.point, self._x = self.objective.at(W, b), x.copy()
         return self.point
 
+    def restart(self, point):
+        """Return the variables at `point`, from where values count."""
+        self._reference, self._offset = None, point.value
+        return self.pack(point.W)
+
+    def settle(self, x):
+        """SciPy accepted `x`: small changes count from there."""
+        self._reference = (x.copy(), *self.value_and_gradient(x))
+        return self.at(x)
+
     def value_and_gradient(self, x):
-        """Objective and its gradient in the variables."""
+        """Objective above the start's, and its gradient in the variables.
+
+        Differences of values drown in rounding long before gradients do; a small change is therefore the mean slope times
+        the step (the trapezoidal rule: what Hager & Zhang 2005, section 4, do in their line search).
+        """
+        value, gradient = self._exact(x)
+        if self._reference is not None:
+            base, base_value, base_gradient = self._reference
+            change = float((gradient + base_gradient) @ (x - base)) / 2
+            if abs(change) <= 1e-9 * self.point.value:
+                value = base_value + change
+        return value, gradient
+
+    def _exact(self, x):
         point, penalty = self.at(x), self.objective.penalty
         smooth = (point.loss_gradient + penalty.l2 * point.W) * self.unit
         if not self.split:
-            return point.value, smooth.ravel()
+            return point.value - self._offset, smooth.ravel()
         l1 = penalty.l1 * self.unit
         overlap = np.minimum(*x.reshape(2, *self.objective.shape))  # what |w| does not see of the two parts
-        value = point.value + 2 * float(np.sum(l1 * overlap))
+        value = point.value - self._offset + 2 * float(np.sum(l1 * overlap))
         return value, np.concatenate([(smooth + l1).ravel(), (l1 - smooth).ravel()])
 
 
 class _QuasiNewton(Solver):
+    _patience = 100
+
     def _run(self, point, monitor, random_state):
         if monitor.accept(point):
             return
         variables = _Variables(point.objective)
 
         def callback(x):
-            if monitor.accept(variables.at(x)):
+            if monitor.accept(variables.settle(x)):
                 raise StopIteration
 
-        progress = np.inf
-        while monitor.status is None and monitor.best.value < progress:  # a failed line search: forget and restart
-            progress = monitor.best.value
+        start = None
+        while monitor.status is None and monitor.best is not start:  # a failed line search: forget and restart
+            start = monitor.best
             try:
                 minimize(
                     variables.value_and_gradient,
-                    variables.pack(monitor.best.W),
+                    variables.restart(start),
                     jac=True,
                     bounds=variables.bounds,
                     callback=callback,
