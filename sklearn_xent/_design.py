@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 BLOCK_ELEMENTS = 2**17  # 1 MiB of float64: a block and its weighted twin fit a level-2 cache
+GRAM_ELEMENTS = 2**20  # a threaded matrix product of less spends its time on the threads
 
 
 class Meter:
@@ -23,9 +24,9 @@ class Meter:
         self.passes += share / 2
 
 
-def row_blocks(n_rows, width):
-    """Slices of consecutive rows, each about `BLOCK_ELEMENTS` numbers wide rows included."""
-    step = max(256, BLOCK_ELEMENTS // max(width, 1))
+def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
+    """Slices of consecutive rows of `width` numbers, each of about `elements` numbers."""
+    step = max(256, elements // max(width, 1))
     return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
@@ -44,7 +45,7 @@ class Design:
 
     def __init__(self, X, meter=None, share=1.0):
         self.X, self.share = X, share
-        self.shape = X.shape
+        self.shape, self.size = X.shape, X.size  # SciPy counts stored values only
         self.meter = Meter() if meter is None else meter
 
     def rows(self, rows):
@@ -113,19 +114,26 @@ class Dense(Design):
         self.meter.read(self.share)
         n_weights, n_features = weights.shape[1], self.shape[1]
         gram, cross = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features))
-        for rows in row_blocks(*self.shape):
-            block = (self._block(rows) - centre) * scale
+        blocks = row_blocks(*self.shape, GRAM_ELEMENTS)
+        buffer = np.empty((blocks[0].stop, n_features))
+        for rows in blocks:
+            block = self._affine(rows, centre, scale)
             cross += weights[rows].T @ block
             roots = np.sqrt(weights[rows])
             for k in range(n_weights):
-                weighted = block * roots[:, k : k + 1]
+                weighted = np.multiply(block, roots[:, k : k + 1], out=buffer[: len(block)])
                 gram[k] += weighted.T @ weighted  # one array twice: BLAS computes half of it (syrk)
         return gram, cross
+
+    def _affine(self, rows, centre, scale):
+        block = self._block(rows)
+        block = block - centre if np.any(centre) else block
+        return block * scale if np.any(scale != 1) else block
 
     def row_squares(self, centre, scale):
         """Squared norm of every centred, scaled row."""
         self.meter.read(self.share)
-        blocks = ((self._block(rows) - centre) * scale for rows in row_blocks(*self.shape))
+        blocks = (self._affine(rows, centre, scale) for rows in row_blocks(*self.shape))
         return np.concatenate([np.einsum("ij,ij->i", block, block) for block in blocks])
 
     def _partial_moments(self, weights):

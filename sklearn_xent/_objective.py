@@ -94,6 +94,20 @@ class Objective:
         norm = largest_eigenvalue(product, self.second_moment.sum(), self.shape[1])
         return self.loss.smoothness * norm + self.penalty.l2.max(initial=0)
 
+    def gram(self, weights):
+        """Weighted Gram matrices and sums of the columns in this objective's units; see `Dense.gram`.
+
+        Centring matters only where a column's mean dwarfs its spread, scaling only where squares could leave the range of
+        floating point; both cost a copy of each block, so they are left out elsewhere.
+        """
+        mean, variance, _ = self._moments
+        offset = self.fit_intercept and np.any(np.square(mean) > 1e4 * variance)
+        extreme = np.any(np.abs(np.log2(self.scale[self.scale > 0])) > 200) or np.any(np.abs(mean) > 1e60)
+        units = self.scale if extreme else np.ones(len(mean))
+        gram, cross = self.design.gram(weights, self.centre if offset else np.zeros(len(mean)), units)
+        rest = self.scale if not extreme else np.ones(len(mean))
+        return gram * np.outer(rest, rest), cross * rest
+
     # Places.
 
     def at(self, W, b=None):
@@ -243,7 +257,7 @@ class Point:
         objective, curvature = self.objective, self._curvature
         pairs = curvature.pairs()
         weights = np.stack([pair.weights for pair in pairs], axis=1)
-        gram, cross = objective.design.gram(weights, objective.centre, objective.scale)
+        gram, cross = objective.gram(weights)
         size, p = curvature.block_size, objective.shape[1]
         hessian = np.zeros((curvature.n_blocks, size, p, size, p))
         mixed = np.zeros((curvature.n_blocks, size, p, size))

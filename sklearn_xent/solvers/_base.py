@@ -4,6 +4,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_xent._minimise import Controls, Monitor
 from sklearn_xent._reductions import standardised
+from sklearn_xent._threads import blas_threads
 
 
 class Solver(BaseEstimator):
@@ -38,11 +39,12 @@ class Solver(BaseEstimator):
             If a parameter of the solver is out of its range.
         """
         self.check_params()
-        objective = self._prepare(objective)
-        point = objective.origin() if start is None else objective.at(*_in_units(start, objective.scale))
-        monitor = Monitor(objective, Controls() if controls is None else controls, self._patience)
-        self._run(point, monitor, random_state)
-        return monitor.solution()
+        with blas_threads(objective.design.size * objective.shape[0]):
+            objective = self._prepare(objective)
+            point = objective.origin() if start is None else objective.at(*_in_units(start, objective.scale))
+            monitor = Monitor(objective, Controls() if controls is None else controls, self._patience)
+            self._run(point, monitor, random_state)
+            return monitor.solution()
 
     def check_params(self):
         """Raise if a parameter is of the wrong type or out of its range."""

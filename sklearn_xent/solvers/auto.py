@@ -8,20 +8,20 @@ from sklearn_xent.solvers.newton_cg import NewtonCG
 class Auto(Solver):
     """The best of the second-order solvers for the problem's shape and penalty.
 
-    ============================================  ===========
-    problem                                       solver
-    ============================================  ===========
-    l1 penalty                                    `Newton` (on a working set)
-    Hessian blocks of order up to 1000            `Newton`
-    larger, and more rows than columns or not     `NewtonCG`
-    ============================================  ===========
+    ===================================  ================================
+    problem                              solver
+    ===================================  ================================
+    l1 penalty                           `Newton`, on a working set
+    Hessian blocks of order up to 500    `Newton`
+    larger blocks                        `NewtonCG`
+    ===================================  ================================
 
     The order of a Hessian block is n_features; for softmax, n_features times n_classes.
     """
 
     def chosen(self, objective):
         order = objective.shape[1] * (objective.shape[0] if objective.loss.n_tasks == 1 else 1)
-        return Newton() if order <= 1000 or not objective.penalty.smooth else NewtonCG()
+        return Newton() if order <= 500 or not objective.penalty.smooth else NewtonCG()
 
     def minimise(self, objective, controls=None, start=None, random_state=None):
         """Minimise an objective with the solver chosen for it; see `Solver.minimise`."""
