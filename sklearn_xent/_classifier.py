@@ -126,6 +126,8 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        # Without an intercept no class weight can move the boundary off the origin: the optimum itself may score poorly.
+        tags.classifier_tags.poor_score = not self.fit_intercept
         return tags
 
     def fit(self, X, y, sample_weight=None):
@@ -167,9 +169,7 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_weight):
         solver, random_state = self._check_params()
-        X, y = validate_data(
-            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), accept_large_sparse=True
-        )
+        X, y = validate_data(self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), accept_large_sparse=True)
         check_classification_targets(y)
         weights = _check_weights(sample_weight, X.shape[0])
         targets = _targets.encode(y, weights, self.class_weight, self.multi_class)
@@ -293,7 +293,8 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Labels.
         """
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[np.argmax(probabilities, axis=1)]
 
     @property
     def estimators_(self):
@@ -342,7 +343,9 @@ def _check_solver(solver):
     if isinstance(solver, str) and solver in SOLVERS:
         return SOLVERS[solver]()
     error = ValueError if isinstance(solver, str) else TypeError
-    raise error(f"solver must be one of {', '.join(map(repr, SOLVERS))} or an object from sklearn_xent.solvers; got {solver!r}.")
+    raise error(
+        f"solver must be one of {', '.join(map(repr, SOLVERS))} or an object from sklearn_xent.solvers; got {solver!r}."
+    )
 
 
 def _check_weights(sample_weight, n_samples):

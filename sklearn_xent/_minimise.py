@@ -94,6 +94,15 @@ class Monitor:
         """The method found no way down: that, or an exhausted budget, is how it ends."""
         self.status = self.status or Status.STALLED
 
+    def refine(self, point):
+        """Offer a point beyond the stop; it is taken, into the last line of the history, if its gap is smaller."""
+        gap = self.certificate.gap(point)
+        if gap <= self.best_gap:
+            self.best, self.best_gap, self._latest = point, gap, point
+            for values in self.controls.history.values():
+                values.pop()
+            self._record(point, gap)
+
     def solution(self):
         """The best point seen, certified."""
         objective, point = self.objective, self.best

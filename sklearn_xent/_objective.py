@@ -181,7 +181,7 @@ class Point:
     def __init__(self, objective, W, b, Z, evaluation=None):
         self.objective, self.W = objective, W
         self._losses, self._residuals = objective.evaluate(Z) if evaluation is None else evaluation
-        self.b, self._Z = (self._profiled(b, Z) if objective.fit_intercept else (b, Z))
+        self.b, self._Z = self._profiled(b, Z) if objective.fit_intercept else (b, Z)
 
     def _profiled(self, b, Z):
         """Minimise over the intercept by Newton with the step of generalised self-concordance.

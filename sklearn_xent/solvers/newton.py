@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_xent._minimise import iterate, line_search
+from sklearn_xent._minimise import Status, iterate, line_search
 from sklearn_xent._model import ExplicitModel, minimise_model
 from sklearn_xent._reductions import working_set
 from sklearn_xent.solvers._base import Solver
@@ -26,26 +26,48 @@ class Newton(Solver):
     """
 
     def _run(self, point, monitor, random_state):
-        iterate(point, self._step, monitor)
-
-    def _step(self, point):
-        if point.objective.penalty.smooth:
-            return _advance(point, ExplicitModel(point).solve(-point.gradient))
-        return proximal_step(point, ExplicitModel)
+        newton_iterations(point, monitor, ExplicitModel)
 
 
-def proximal_step(point, build):
-    """Return the next point of proximal Newton on a working set, its model built by `build(restricted point)`."""
+def newton_iterations(point, monitor, build):
+    """Run Newton's method until the monitor stops it; with an l1 penalty, proximal Newton on a working set.
+
+    Parameters
+    ----------
+    point : Point
+        The start.
+    monitor : Monitor
+    build : callable
+        Makes the quadratic model of a point.
+    """
+    model = None
+
+    def step(point):
+        nonlocal model
+        if not point.objective.penalty.smooth:
+            return _proximal_step(point, build)
+        model = build(point)
+        return advance(point, model.solve(-point.gradient))
+
+    iterate(point, step, monitor)
+    if monitor.status == Status.CONVERGED and model is not None:
+        # A chord step: the last model again, at the price of one more pass, for the digits beyond the tolerance.
+        best = monitor.best
+        monitor.refine(best.along(model.solve(-best.gradient)).point(1.0))
+
+
+def _proximal_step(point, build):
     columns = working_set(point)
     part = point.restrict(columns)
     penalty = part.objective.penalty
     smooth_gradient = part.loss_gradient + penalty.l2 * part.W
     D = np.zeros_like(point.W)
     D[:, columns] = minimise_model(build(part), smooth_gradient, part.W, penalty.l1, accuracy=1e-4)
-    return _advance(point, D, longest=1.0)
+    return advance(point, D, longest=1.0)
 
 
-def _advance(point, D, longest=np.inf):
+def advance(point, D, longest=np.inf):
+    """Return the point that a line search along D accepts; None if there is no way down."""
     line = point.along(D)
     t = line_search(line, longest)
     return None if t is None else line.point(t)

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from sklearn_xent._minimise import iterate, line_search
+from sklearn_xent._checks import check_integer
 from sklearn_xent._model import ImplicitModel
 from sklearn_xent.solvers._base import Solver
-from sklearn_xent._checks import check_integer
-from sklearn_xent.solvers.newton import proximal_step
+from sklearn_xent.solvers.newton import newton_iterations
 
 
 class NewtonCG(Solver):
@@ -31,17 +30,14 @@ class NewtonCG(Solver):
     def _run(self, point, monitor, random_state):
         first = []
 
-        def step(point):
-            size = _norm(point)
+        def build(place):
+            size = _norm(place)
             first.append(size)
-            accuracy = min(0.5, np.sqrt(size / first[0]), 10 * size / first[0] + 1e-3)
-            if not point.objective.penalty.smooth:
-                return proximal_step(point, lambda part: ImplicitModel(part, min(accuracy, 0.01), self.max_inner))
-            line = point.along(ImplicitModel(point, accuracy, self.max_inner).solve(-point.gradient))
-            t = line_search(line)
-            return None if t is None else line.point(t)
+            ratio = size / first[0] if first[0] > 0 else 0.0
+            accuracy = min(0.5, np.sqrt(ratio), 10 * ratio + 1e-3)
+            return ImplicitModel(place, accuracy if place.objective.penalty.smooth else min(accuracy, 0.01), self.max_inner)
 
-        iterate(point, step, monitor)
+        newton_iterations(point, monitor, build)
 
 
 def _norm(point):

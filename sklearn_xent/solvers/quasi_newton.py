@@ -41,8 +41,10 @@ class _Variables:
 
     def restart(self, point):
         """Return the variables at `point`, from where values count."""
+        x = self.pack(point.W)
         self._reference, self._offset = None, point.value
-        return self.pack(point.W)
+        self.settle(x)
+        return x
 
     def settle(self, x):
         """SciPy accepted `x`: small changes count from there."""
@@ -75,7 +77,7 @@ class _Variables:
 
 
 class _QuasiNewton(Solver):
-    _patience = 100
+    _patience = 300
 
     def _run(self, point, monitor, random_state):
         if monitor.accept(point):

@@ -1,0 +1,37 @@
+"""scikit-learn's own checks over every deterministic solver; none is expected to fail."""
+
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent.solvers import SOLVERS
+
+VARIANTS = [
+    {},
+    {"multi_class": "multinomial"},
+    {"l1_ratio": 1.0},
+    {"l1_ratio": 1.0, "multi_class": "multinomial"},
+    {"l1_ratio": 0.5},
+    {"l1_ratio": 0.5, "multi_class": "multinomial", "class_weight": "balanced"},
+    {"class_weight": "balanced"},
+    {"fit_intercept": False},
+    {"warm_start": True},
+]
+ESTIMATORS = [CrossEntropyClassifier(solver=solver, **variant) for solver in SOLVERS if solver != "sgd" for variant in VARIANTS]
+# Some checks fit unscaled data, on which plain gradient descent runs out of iterations: it says so, as it should.
+pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_estimator_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_checks_that_check_estimator_does_not_run(estimator):
+    name = type(estimator).__name__
+    estimator_checks.check_dataframe_column_names_consistency(name, estimator)
+    if estimator.fit_intercept:
+        estimator_checks.check_class_weight_balanced_linear_classifier(name, estimator)

@@ -1,0 +1,68 @@
+"""Coefficients against extended precision; l1 solutions against their optimality conditions."""
+
+import numpy as np
+import pytest
+import reference
+from scipy import sparse
+
+from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent.solvers import SOLVERS
+
+ACCURACY = {"auto": 1e-7, "newton": 1e-7, "newton-cg": 1e-7, "bfgs": 1e-4, "lbfgs": 1e-4}
+
+
+def relative_error(found, true):
+    return float(np.max(np.abs(found - true)) / np.max(np.abs(true)))
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("n_classes", [2, 3, 4])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("C", [1e-2, 1.0, 1e2])
+@pytest.mark.parametrize("solver", ACCURACY)
+def test_ridge_coefficients_agree_with_extended_precision(solver, C, weighted, n_classes, multi_class, container):
+    X, y, weights = reference.make_problem(n_classes, weighted=weighted)
+    multinomial = multi_class == "multinomial" and n_classes > 2
+    W, b = reference.ridge_optimum(X, reference.onehot_of(y, multinomial), weights, C, multinomial)
+    fit = CrossEntropyClassifier(C=C, solver=solver, multi_class=multi_class, tol=1e-14).fit(container(X), y, weights)
+    assert fit.status_ == "converged"
+    assert relative_error(fit.coef_, W) < ACCURACY[solver]
+    assert relative_error(fit.intercept_, b) < ACCURACY[solver]
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csc_array])
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("l1_ratio", [0.5, 1.0])
+@pytest.mark.parametrize("C", [1e-1, 1.0, 1e2])
+@pytest.mark.parametrize("solver", ACCURACY)
+def test_l1_solutions_meet_the_optimality_conditions(solver, C, l1_ratio, n_classes, multi_class, container):
+    X, y, weights = reference.make_problem(n_classes, n_features=12)
+    X = X[:, np.random.default_rng(0).permutation(12)]
+    multinomial = multi_class == "multinomial" and n_classes > 2
+    # The quasi-Newton solvers end at the gradient's own rounding: with an l1 penalty, a gap of some 1e-14 of the objective.
+    tol = 1e-12 if "bfgs" in solver and l1_ratio == 1 else 1e-14
+    fit = CrossEntropyClassifier(C=C, l1_ratio=l1_ratio, solver=solver, multi_class=multi_class, tol=tol)
+    fit.fit(container(X), y, weights)
+    assert fit.status_ == "converged"
+    P = reference.probabilities(X @ fit.coef_.T + fit.intercept_, multinomial)
+    residuals = weights[:, None] * (P - reference.onehot_of(y, multinomial))
+    gradient = C * residuals.T @ X + (1 - l1_ratio) * fit.coef_
+    W = fit.coef_
+    violation = np.where(W != 0, np.abs(gradient + l1_ratio * np.sign(W)), np.maximum(np.abs(gradient) - l1_ratio, 0))
+    assert np.max(violation) < 1e-5 * l1_ratio
+    assert np.max(np.abs(C * residuals.sum(axis=0))) < 1e-8
+
+
+@pytest.mark.parametrize("solver", [name for name in SOLVERS if name not in ACCURACY])
+def test_first_order_solvers_reach_the_same_optimum(solver):
+    X, y, weights = reference.make_problem(3)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    W, _ = reference.ridge_optimum(X, reference.onehot_of(y, False), weights, 1.0, False)
+    settings = {"gd": {"solver__momentum": "nesterov"}, "sgd": {"solver__n_epochs": 300, "solver__batch_size": 8}}
+    tol = {"gd": 1e-12, "sgd": 1e-5}[solver]
+    fit = CrossEntropyClassifier(solver=SOLVERS[solver](), tol=tol, random_state=0).set_params(**settings[solver])
+    fit.fit(X, y, weights)
+    assert fit.status_ == "converged"
+    assert relative_error(fit.coef_, W) < 10 * np.sqrt(tol)
