@@ -7,6 +7,8 @@ from sklearn_xent._checks import check_integer, check_real
 from sklearn_xent._penalty import soft_threshold
 from sklearn_xent.solvers._base import Solver
 
+HALF_LIFE = 30  # epochs; slow coordinates need many steps of full length before the noise of the steps matters
+
 
 class StochasticGradientDescent(Solver):
     """Proximal stochastic gradient descent over reshuffled mini-batches, in the units of the data.
@@ -16,10 +18,10 @@ class StochasticGradientDescent(Solver):
 
     Parameters
     ----------
-    batch_size : int, default=64
+    batch_size : int, default=32
         Rows a step; 1 is purely stochastic.
     step_size : "auto" or float, default="auto"
-        Step of the first epoch; epoch k takes ``step_size / sqrt(k)`` (Adagrad slows down by itself). "auto" is half the
+        First step; after k epochs it is ``step_size / sqrt(1 + k / 30)`` (Adagrad slows down by itself). "auto" is half the
         inverse of the expected smoothness of a batch (Gower et al. 2019, proposition 3.8); with Adagrad, a coefficient
         that moves the log-odds by one half.
     momentum : float in [0, 1), default=0.0
@@ -32,7 +34,7 @@ class StochasticGradientDescent(Solver):
 
     _patience = 100
 
-    def __init__(self, batch_size=64, step_size="auto", momentum=0.0, adagrad=False, n_epochs=100):
+    def __init__(self, batch_size=32, step_size="auto", momentum=0.0, adagrad=False, n_epochs=100):
         self.batch_size = batch_size
         self.step_size = step_size
         self.momentum = momentum
@@ -57,7 +59,7 @@ class StochasticGradientDescent(Solver):
         objective = point.objective
         state = _State(point, self._steps(objective), self.momentum)
         while not monitor.accept(point):
-            rate = 1.0 if self.adagrad else 1 / np.sqrt(1 + monitor.n_iter)
+            rate = 1.0 if self.adagrad else 1 / np.sqrt(1 + monitor.n_iter / HALF_LIFE)
             order = random_state.permutation(objective.design.shape[0])
             for start in range(0, len(order), self.batch_size):
                 state.update(objective, order[start : start + self.batch_size], rate)
@@ -127,10 +129,10 @@ def _expected_step(objective, batch_size):
     n = objective.design.shape[0]
     rows = objective.design.row_squares(objective.centre, objective.scale) + 1  # one for the intercept
     largest = objective.loss.smoothness * n * np.max(objective.row_weight * rows)
-    mean = objective.loss.smoothness * (objective.second_moment.sum() + 1)  # the trace bounds the whole's smoothness
+    whole = objective.lipschitz() + objective.loss.smoothness
     b = min(batch_size, n)
-    smoothness = largest if n == 1 else (n * (b - 1) * mean + (n - b) * largest) / (b * (n - 1))
-    return 1 / (2 * (smoothness + objective.penalty.l2.max(initial=0)))
+    smoothness = largest if n == 1 else (n * (b - 1) * whole + (n - b) * largest) / (b * (n - 1))
+    return 1 / (2 * smoothness + 2 * objective.penalty.l2.max(initial=0))
 
 
 def _sparser(point):

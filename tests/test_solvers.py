@@ -1,0 +1,155 @@
+"""Every solver x penalty x multiclass x container, from the registry: one optimum, certified, whatever holds the data."""
+
+import warnings
+
+import numpy as np
+import pytest
+import reference
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent.solvers import SOLVERS, GradientDescent, StochasticGradientDescent
+
+PENALTIES = {"ridge": {}, "lasso": {"l1_ratio": 1.0}, "elastic net": {"l1_ratio": 0.5}, "none": {"C": np.inf}}
+FIRST_ORDER = {"gd": GradientDescent(momentum="nesterov"), "sgd": StochasticGradientDescent(batch_size=4, n_epochs=200)}
+TOLERANCE = {"gd": 1e-8, "sgd": 0.1}
+SLOW = set(FIRST_ORDER)
+
+
+def problem(multi_class):
+    X, y, weights = reference.make_problem(2 if multi_class == "binary" else 3, n_samples=80)
+    return (X - X.mean(axis=0)) / X.std(axis=0), y, weights
+
+
+def classifier(solver, penalty, multi_class):
+    return CrossEntropyClassifier(
+        solver=FIRST_ORDER.get(solver, solver),
+        multi_class="ovr" if multi_class == "binary" else multi_class,
+        tol=TOLERANCE.get(solver, 1e-12),
+        max_iter=5000,
+        random_state=0,
+        **PENALTIES[penalty],
+    )
+
+
+def penalised_objective(fit, X, y, weights):
+    multinomial = fit.multi_class == "multinomial" and len(fit.classes_) > 2
+    onehot = reference.onehot_of(y, multinomial)
+    return reference.objective(X, onehot, weights, fit.coef_, fit.intercept_, fit.C, fit.l1_ratio, multinomial)
+
+
+@pytest.mark.parametrize("container", reference.CONTAINERS)
+@pytest.mark.parametrize("multi_class", ["binary", "ovr", "multinomial"])
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_one_optimum_whatever_the_solver_and_the_container(solver, penalty, multi_class, container):
+    X, y, weights = problem(multi_class)
+    X = X.astype(np.float32).astype(np.float64)  # so that float32 holds the same numbers
+    held = reference.CONTAINERS[container](X)
+    before = held.copy()
+    fit = classifier(solver, penalty, multi_class).fit(held, y, weights)
+    best = classifier("newton", penalty, multi_class).fit(X, y, weights)
+    assert fit.status_ == "converged"
+    excess = penalised_objective(fit, X, y, weights) - penalised_objective(best, X, y, weights)
+    # Without penalty the gap is a quadratic model of the distance, not a bound.
+    slack = 1.5 if penalty == "none" else 1.0
+    assert -1e-12 < excess <= slack * fit.optimality_gap_ + best.optimality_gap_ + 1e-15
+    assert fit.optimality_gap_ <= fit.tol * np.log(2) * len(fit.intercept_) * 1.2
+    assert abs(held - before).sum() == 0
+    if "l1_ratio" in PENALTIES[penalty] and solver not in SLOW:
+        assert np.array_equal(fit.coef_ != 0, best.coef_ != 0)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_history_tells_the_run(solver, penalty):
+    X, y, weights = problem("ovr")
+    fit = classifier(solver, penalty, "ovr").fit(X, y, weights)
+    history = fit.history_
+    assert set(history) == {"objective", "gap", "passes", "seconds"}
+    assert len({len(values) for values in history.values()}) == 1
+    assert len(history["objective"]) == fit.n_iter_[0] + 1
+    assert np.all(np.diff(history["passes"]) > 0)
+    assert np.all(np.diff(history["seconds"]) >= 0)
+    assert fit.n_passes_ >= history["passes"][-1]
+    assert history["gap"][-1] == fit.optimality_gap_
+    assert history["objective"][-1] == pytest.approx(float(penalised_objective(fit, X, y, weights)), rel=1e-12)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_one_iteration_is_reported_as_what_it_is(solver, fit_intercept):
+    X, y, weights = problem("multinomial")
+    fit = classifier(solver, "ridge", "multinomial").set_params(max_iter=1, tol=1e-12, fit_intercept=fit_intercept)
+    with pytest.warns(ConvergenceWarning, match=r"ended \(max_iter\) with an optimality gap of .* above the .*tol=1e-12"):
+        fit.fit(X, y, weights)
+    assert fit.status_ == "max_iter"
+    assert list(fit.n_iter_) == [1]
+    best = classifier("newton", "ridge", "multinomial").set_params(fit_intercept=fit_intercept).fit(X, y, weights)
+    excess = penalised_objective(fit, X, y, weights) - penalised_objective(best, X, y, weights)
+    assert 0 < excess <= fit.optimality_gap_
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_no_tolerance_ends_where_rounding_does(solver):
+    X, y, weights = problem("ovr")
+    fit = classifier(solver, "ridge", "ovr").set_params(tol=0.0, max_iter=20000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit.fit(X, y, weights)
+    assert fit.status_ in ({"stalled", "converged"} if solver != "sgd" else {"max_iter"})
+    assert np.all(np.isfinite(fit.coef_))
+    assert fit.optimality_gap_ < (0.1 if solver == "sgd" else 1e-14)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_warm_start_at_the_optimum_needs_no_iterations(solver):
+    X, y, weights = problem("multinomial")
+    fit = classifier(solver, "ridge", "multinomial").set_params(warm_start=True).fit(X, y, weights)
+    cold = fit.n_passes_
+    coef = fit.coef_.copy()
+    fit.fit(X, y, weights)
+    assert len(fit.history_["gap"]) == 1
+    assert fit.n_passes_ < cold
+    np.testing.assert_allclose(fit.coef_, coef, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_fits_repeat_and_leave_the_solver_alone(solver):
+    X, y, weights = problem("ovr")
+    estimator = classifier(SOLVERS[solver]() if solver not in SLOW else solver, "lasso", "ovr").set_params(tol=0.1)
+    params = clone(estimator).get_params()
+    first = estimator.fit(X, y, weights).coef_.copy()
+    np.testing.assert_array_equal(estimator.fit(X, y, weights).coef_, first)
+    assert {k: v for k, v in estimator.get_params().items() if k != "solver"} == {
+        k: v for k, v in params.items() if k != "solver"
+    }
+
+
+def test_lipschitz_step_descends_and_a_longer_one_need_not():
+    X, y, weights = problem("ovr")
+    with pytest.warns(ConvergenceWarning):
+        fit = CrossEntropyClassifier(solver="gd", max_iter=50, tol=1e-14).fit(X, y, weights)
+    assert np.all(np.diff(fit.history_["objective"]) < 0)
+    with pytest.warns(ConvergenceWarning, match="stalled"):
+        fit = CrossEntropyClassifier(C=1e-3, solver=GradientDescent(step_size=1e6)).fit(X, y, weights)
+    assert np.all(np.isfinite(fit.coef_))
+
+
+def test_momentum_pays():
+    X, y, weights = problem("ovr")
+    passes = {}
+    for momentum in (0.0, 0.9, "nesterov"):
+        fit = CrossEntropyClassifier(C=100.0, solver=GradientDescent(momentum=momentum), max_iter=20000)
+        passes[momentum] = fit.fit(X, y, weights).n_passes_
+    assert passes[0.9] < passes[0.0] / 3
+    assert passes["nesterov"] < passes[0.0] / 3
+
+
+def test_sgd_is_reproducible_from_random_state():
+    X, y, weights = problem("ovr")
+    estimators = [CrossEntropyClassifier(solver="sgd", tol=0.1, random_state=seed) for seed in (0, 0, 1)]
+    fits = [estimator.fit(X, y, weights).coef_ for estimator in estimators]
+    np.testing.assert_array_equal(fits[0], fits[1])
+    assert not np.array_equal(fits[0], fits[2])
