@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -204,7 +204,7 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
             return
         advice = {
             Status.MAX_ITER: "Raise max_iter (or the solver's own limit), or use solver='auto'.",
-            Status.STALLED: "Rounding or a poor step size stopped progress: use solver='auto', scale the columns, or raise tol.",
+            Status.STALLED: "Rounding or a poor step size stopped progress: use solver='auto' or raise tol.",
         }[self.status_]
         warnings.warn(
             f"Solver {self.solver_!r} ended ({self.status_}) with an optimality gap of {self.optimality_gap_:.2g}, above "
@@ -351,10 +351,13 @@ def _check_solver(solver):
 def _check_weights(sample_weight, n_samples):
     if sample_weight is None:
         return np.ones(n_samples)
-    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
-    if weights.ndim != 1:
+    weights = np.asarray(sample_weight)
+    if weights.shape != (n_samples,):
         raise ValueError(f"sample_weight must have the shape ({n_samples},), one weight a row; got {weights.shape}.")
-    check_consistent_length(weights, np.empty(n_samples))
+    try:
+        weights = check_array(weights, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must be finite non-negative numbers: {error}") from error
     if np.any(weights < 0):
         raise ValueError(f"sample_weight must not be negative; its smallest value is {weights.min():g}.")
     return weights

@@ -110,9 +110,12 @@ class Monitor:
         status = Status.CONVERGED if gap <= self.target else self.status
         if self.controls.history["gap"]:
             self.controls.history["gap"][-1] = gap if point is self._latest else self.controls.history["gap"][-1]
+        W, free = point.W.copy(), self.certificate.free
+        W[:, free] = objective.loss.least_norm(W[:, free])
+        coef, intercept = objective.lift(W, point.b)
         return Solution(
-            coef=point.W * objective.scale,
-            intercept=point.b,
+            coef=coef,
+            intercept=intercept,
             status=status,
             gap=gap,
             target=self.target,

@@ -87,9 +87,8 @@ class Objective:
         """
 
         def product(v):
-            scores = self.design.dot((v * self.scale)[None]) - (v * self.scale) @ self.centre
-            scores *= self.row_weight[:, None]
-            return (self.design.tdot(scores)[0] - scores.sum() * self.centre) * self.scale
+            scores = self.scores(self.design, v[None])
+            return self.pull_back(self.design, scores * self.row_weight[:, None])[0]
 
         norm = largest_eigenvalue(product, self.second_moment.sum(), self.shape[1])
         return self.loss.smoothness * norm + self.penalty.l2.max(initial=0)
@@ -113,7 +112,23 @@ class Objective:
     def at(self, W, b=None):
         """Return the `Point` at coefficients `W` in this objective's units; `b` is where its intercept's search starts."""
         b = np.zeros(self.shape[0]) if b is None else b
-        return Point(self, W, b, self.design.dot(W * self.scale) + b)
+        return Point(self, W, b, self.scores(self.design, W) + b)
+
+    def scores(self, design, W):
+        """Scores of a design's rows, columns centred: an offset of the columns then stays out of the intercept."""
+        W = W * self.scale
+        return design.dot(W) - W @ self.centre
+
+    def lift(self, W, b):
+        """Coefficients and intercept in the units of the data."""
+        W = W * self.scale
+        return W, b - W @ self.centre
+
+    def lower(self, coef, intercept):
+        """Invert `lift`; coefficients of columns that this objective ignores are dropped."""
+        used = self.scale > 0
+        W = np.divide(coef, self.scale, out=np.zeros_like(coef), where=used)
+        return W, intercept + (W * self.scale) @ self.centre
 
     def origin(self):
         """Return the `Point` where all coefficients are zero; needs no pass."""
@@ -160,11 +175,13 @@ class Objective:
     def stochastic_gradient(self, W, b, rows):
         """Gradients in W and b of the loss of a batch of rows, scaled up to the whole; columns are centred."""
         batch, loss, weights = self.design.rows(rows), self.loss.rows(rows), self.weights[rows]
-        Z = batch.dot(W * self.scale) - (W * self.scale) @ self.centre + b
-        residuals = weights * loss.evaluate(Z)[1] * (self.design.shape[0] / len(rows))
+        residuals = weights * loss.evaluate(self.scores(batch, W) + b)[1] * (self.design.shape[0] / len(rows))
         total = residuals.sum(axis=0)
-        gradient = (batch.tdot(residuals) - np.outer(total, self.centre)) * self.scale
-        return gradient, total if self.fit_intercept else np.zeros_like(total)
+        return self.pull_back(batch, residuals), total if self.fit_intercept else np.zeros_like(total)
+
+    def pull_back(self, design, R):
+        """Transpose of `scores`: ``R.T @ (X - centre) * scale``."""
+        return (design.tdot(R) - np.outer(R.sum(axis=0), self.centre)) * self.scale
 
 
 class Point:
@@ -174,6 +191,7 @@ class Point:
     ----------
     W : ndarray of shape (n_outputs, n_features)
     b : ndarray of shape (n_outputs,)
+        Intercept of the centred columns.
     value : float
         Objective.
     """
@@ -223,7 +241,7 @@ class Point:
     @cached_property
     def loss_gradient(self):
         """Gradient of the loss (without the penalty), shape (n_outputs, n_features)."""
-        return self.objective.design.tdot(self._weighted_residuals) * self.objective.scale
+        return self.objective.pull_back(self.objective.design, self._weighted_residuals)
 
     @cached_property
     def gradient(self):
@@ -283,7 +301,7 @@ class Point:
         """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""
         objective = self.objective
         U = self._scores_along(V)[0]
-        return objective.design.tdot(self._curvature.apply(U)) * objective.scale + objective.penalty.l2 * V
+        return objective.pull_back(objective.design, self._curvature.apply(U)) + objective.penalty.l2 * V
 
     @cached_property
     def hessian_diagonal(self):
@@ -294,14 +312,11 @@ class Point:
 
     def _scores_along(self, D):
         """Change of the scores along D, with the intercept's tangent, and that tangent."""
-        U = self.objective.design.dot(D * self.objective.scale)
+        U = self.objective.scores(self.objective.design, D)
         if not self.objective.fit_intercept:
             return U, np.zeros(len(D))
-        # Centre first: an offset of a column must not drown the direction's effect.
-        centre = -(D * self.objective.scale) @ self.objective.centre
-        U += centre
         tangent = -np.linalg.solve(self._curvature.total(), self._curvature.apply(U).sum(axis=0))
-        return U + tangent, centre + tangent
+        return U + tangent, tangent
 
     def restrict(self, columns):
         """Return this place, seen by the objective of some of the columns; scores stay as they are."""

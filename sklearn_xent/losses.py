@@ -342,6 +342,10 @@ class Logistic:
         """How far a shift of the scores moves a row's log-odds, one value an output."""
         return np.abs(shift)
 
+    def least_norm(self, W):
+        """Among coefficients (n_tasks, n_features) that give the same loss on any data, those of least norm."""
+        return W
+
 
 class Softmax:
     """Multinomial cross-entropy of one score a class.
@@ -396,6 +400,10 @@ class Softmax:
     def spread(self, shift):
         """How far a shift of the scores moves a row's log-odds, at most, for any pair of classes."""
         return np.ptp(shift)
+
+    def least_norm(self, W):
+        """Among coefficients (n_classes, n_features) that give the same loss on any data, those of least norm."""
+        return W - W.mean(axis=0)
 
 
 def _binary_entropy(p):

@@ -41,7 +41,7 @@ class Solver(BaseEstimator):
         self.check_params()
         with blas_threads(objective.design.size * objective.shape[0]):
             objective = self._prepare(objective)
-            point = objective.origin() if start is None else objective.at(*_in_units(start, objective.scale))
+            point = objective.origin() if start is None else objective.at(*objective.lower(*start))
             monitor = Monitor(objective, Controls() if controls is None else controls, self._patience)
             self._run(point, monitor, random_state)
             return monitor.solution()
@@ -58,11 +58,3 @@ class Solver(BaseEstimator):
 
     def _run(self, point, monitor, random_state):
         raise NotImplementedError
-
-
-def _in_units(start, scale):
-    coef, intercept = start
-    W = coef.copy()
-    W[:, scale > 0] /= scale[scale > 0]
-    W[:, scale == 0] = 0
-    return W, intercept

@@ -83,12 +83,11 @@ class StochasticGradientDescent(Solver):
 
 
 class _State:
-    """The running iterate and its average, coefficients and (centred) intercept side by side."""
+    """The running iterate and its average, coefficients and intercept side by side."""
 
     def __init__(self, point, steps, momentum):
-        centred = point.b + (point.W * point.objective.scale) @ point.objective.centre
-        self.now = [point.W.copy(), centred.copy()]
-        self.mean = [point.W.copy(), centred.copy()]
+        self.now = [point.W, point.b]
+        self.mean = [point.W, point.b]
         self.velocity = [np.zeros_like(part) for part in self.now]
         self.steps, self.momentum, self.t = steps, momentum, 0
 
@@ -107,8 +106,7 @@ class _State:
 
     def average(self, objective):
         """The point at the averaged coefficients; its intercept is exact."""
-        W, centred = self.mean
-        return objective.at(W, centred - (W * objective.scale) @ objective.centre)
+        return objective.at(*self.mean)
 
 
 def _adagrad(size):
