@@ -42,7 +42,7 @@ def test_l1_solutions_meet_the_optimality_conditions(solver, C, l1_ratio, n_clas
     X = X[:, np.random.default_rng(0).permutation(12)]
     multinomial = multi_class == "multinomial" and n_classes > 2
     # These solvers end at the gradient's own rounding: with an l1 penalty, a gap of some 1e-14 of the objective.
-    tol = 1e-14 if solver in {"auto", "newton"} else {1.0: 1e-12, 0.5: 1e-13}[l1_ratio]
+    tol = 1e-14 if solver in {"auto", "newton"} else {1.0: 1e-12, 0.5: 2e-14}[l1_ratio]
     fit = CrossEntropyClassifier(C=C, l1_ratio=l1_ratio, solver=solver, multi_class=multi_class, tol=tol, max_iter=5000)
     fit.fit(container(X), y, weights)
     assert fit.status_ == "converged"
@@ -51,7 +51,7 @@ def test_l1_solutions_meet_the_optimality_conditions(solver, C, l1_ratio, n_clas
     gradient = C * residuals.T @ X + (1 - l1_ratio) * fit.coef_
     W = fit.coef_
     violation = np.where(W != 0, np.abs(gradient + l1_ratio * np.sign(W)), np.maximum(np.abs(gradient) - l1_ratio, 0))
-    assert np.max(violation) < 1e-5 * l1_ratio
+    assert np.max(violation) < 1e-5  # the gradient is of C sum(loss) + penalty: its unit is lambda
     assert np.max(np.abs(C * residuals.sum(axis=0))) < 1e-8
 
 
