@@ -1,6 +1,6 @@
 """The main job, ``python -m sklearn_xent``: every solver on real data, side by side with scikit-learn.
 
-One table: seconds, passes over the data, objective, optimality gap, held-out accuracy and log-loss, zero coefficients. Objectives
+One table: seconds, passes over the data, objective, gap, held-out accuracy and log-loss, zero coefficients. Objectives
 are computed here from the coefficients, ours and scikit-learn's alike.
 """
 

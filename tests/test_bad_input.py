@@ -6,7 +6,7 @@ import reference
 from scipy import sparse
 
 from sklearn_xent import CrossEntropyClassifier
-from sklearn_xent.solvers import GradientDescent, LBFGS, NewtonCG, StochasticGradientDescent
+from sklearn_xent.solvers import LBFGS, GradientDescent, NewtonCG, StochasticGradientDescent
 
 X, Y, WEIGHTS = reference.make_problem(3)
 N = len(Y)

@@ -55,7 +55,7 @@ def test_multinomial_equals_newton_cholesky(n_classes, C, class_weight, weighted
     params = {"C": C, **WEIGHTS[class_weight]}
     theirs = LogisticRegression(solver="newton-cholesky", tol=1e-12, **params).fit(container(X), y, weights)
     ours = CrossEntropyClassifier(multi_class="multinomial", **EXACT, **params).fit(container(X), y, weights)
-    if C == np.inf and n_classes > 2:  # defined up to a shift over the classes
+    if np.inf == C and n_classes > 2:  # defined up to a shift over the classes
         theirs.coef_ -= theirs.coef_.mean(axis=0)
         theirs.intercept_ -= theirs.intercept_.mean()
     close(ours.coef_, theirs.coef_)
