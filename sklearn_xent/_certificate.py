@@ -30,6 +30,8 @@ def duality_gap(point, penalised):
     """
     if not penalised.any():
         return 0.0
+    if not point.dual_feasible:
+        return np.inf
     penalty = point.objective.penalty.restrict(penalised)
     n_tasks = point.objective.loss.n_tasks
     shape = (n_tasks, -1, penalised.sum())  # Softmax: all outputs are one task

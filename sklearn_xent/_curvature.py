@@ -82,7 +82,8 @@ class SoftmaxCurvature:
         p, weighted = self.probabilities, self.weights * self.probabilities
         total = np.diag(weighted.sum(axis=0)) - p.T @ weighted
         # A common shift of all scores changes nothing: give that direction curvature, so that a step never takes it.
-        return total + np.eye(len(total)) * TINY + max(np.trace(total), TINY) / len(total) ** 2
+        level = max(np.trace(total), TINY) / len(total)
+        return total + level / len(total) + 32 * np.finfo(float).eps * level * np.eye(len(total))
 
     def pairs(self):
         p, q = self.probabilities, self.block_size

@@ -207,20 +207,25 @@ class Point:
         With R the distance a step moves a row's log-odds, the step length ``log(1 + R) / R`` decreases the objective
         from anywhere, without a line search (Sun & Tran-Dinh 2019, Mathematical Programming 178, section 4).
         """
-        objective = self.objective
+        objective, growth = self.objective, 1.0
         for _ in range(100):
-            step = -np.linalg.solve(self._curvature.total(), self._weighted_residuals.sum(axis=0))
+            gradient = self._weighted_residuals.sum(axis=0)
+            step = -np.linalg.solve(self._curvature.total(), gradient)
             reach = np.maximum(objective.loss.spread(step), 1e-300)
-            step = step * (np.log1p(reach) / reach)
+            far = reach > 1
+            step = step * (np.log1p(reach) / reach * np.where(far, growth, 1))
             if np.max(np.abs(step)) <= 4 * np.finfo(float).eps * (1 + np.max(np.abs(b))):
                 break
             b, Z = b + step, Z + step
-            self._forget(objective.evaluate(Z))
+            self._replace(objective.evaluate(Z))
             if np.max(np.abs(step)) <= 1e-9:  # Newton is quadratic: the next step would be below rounding
                 break
+            # Thousands away the safe steps are many: lengthen them while the slope along them hardly changes.
+            slope, slope_there = gradient * step * far, self._weighted_residuals.sum(axis=0) * step * far
+            growth = 4 * growth if slope_there.sum() < slope.sum() / 2 else 1.0
         return b, Z
 
-    def _forget(self, evaluation):
+    def _replace(self, evaluation):
         self._losses, self._residuals = evaluation
         for name in ("_weighted_residuals", "_curvature"):
             self.__dict__.pop(name, None)
@@ -247,6 +252,11 @@ class Point:
     def gradient(self):
         """Gradient of loss and ridge; with an l1 penalty, the minimum-norm subgradient."""
         return self.objective.penalty.steepest(self.W, self.loss_gradient)
+
+    @property
+    def dual_feasible(self):
+        """Whether the weighted residuals sum to zero: so, unless the scores are too wild for the intercept's search."""
+        return not self.objective.fit_intercept or bool(np.max(np.abs(self._weighted_residuals.sum(axis=0))) < 1e-13)
 
     def scaled_dual_cost(self, theta):
         """What the dual objective loses when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,).

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_expit, log_softmax, logsumexp
 
-from sklearn_xent.losses import Logistic, Softmax
+from sklearn_xent._losses import Logistic, Softmax
 
 
 @dataclass

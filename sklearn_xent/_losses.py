@@ -1,0 +1,126 @@
+"""Losses with their coded targets: what an objective asks for values, residuals and curvatures.
+
+Pointwise mathematics on raw scores `z`, one exponential a score; nothing here sees the data matrix.
+"""
+
+import numpy as np
+from scipy.special import xlog1py
+
+from sklearn_xent._curvature import SeparableCurvature, SoftmaxCurvature
+
+
+class Logistic:
+    """`n_tasks` binary cross-entropies side by side: binary or One-vs-Rest classification.
+
+    Parameters
+    ----------
+    signs : ndarray of int8, shape (n_samples, n_tasks)
+        -1 where the row belongs to the task's class, +1 elsewhere, so that the loss is ``log(1 + exp(sign * z))``.
+    """
+
+    #: The largest second derivative of a row's loss.
+    smoothness = 0.25
+
+    def __init__(self, signs):
+        self.signs = signs
+        self.n_outputs = self.n_tasks = signs.shape[1]
+
+    def rows(self, rows):
+        """Return the loss of some of the rows."""
+        return Logistic(self.signs[rows])
+
+    def evaluate(self, z):
+        """Losses (n, n_tasks) and residuals dl/dz (n, n_tasks) at scores `z`, from one exponential a score."""
+        margin = self.signs * z
+        losses = np.maximum(margin, 0)
+        np.abs(margin, out=margin)
+        e = np.exp(np.negative(margin, out=margin), out=margin)
+        losses_right = np.log1p(e)
+        positive = losses > 0
+        losses += losses_right
+        residuals = np.maximum(e, positive)  # logistic(margin) = max(e, [margin > 0]) / (1 + e), as e <= 1
+        e += 1
+        residuals /= e
+        residuals *= self.signs
+        return losses, residuals
+
+    def constants(self, weights):
+        """Entropy of the weighted class frequencies, summed over the tasks: the best constant model's objective."""
+        frequency = np.sum(weights * (self.signs < 0), axis=0)
+        return float(np.sum(_binary_entropy(frequency)))
+
+    def curvature(self, weights, residuals):
+        """Weighted second derivatives at the scores that gave `residuals`."""
+        wrong = np.abs(residuals)
+        return SeparableCurvature(weights * (wrong * (1 - wrong)))
+
+    def spread(self, shift):
+        """How far a shift of the scores moves a row's log-odds, one value an output."""
+        return np.abs(shift)
+
+    def least_norm(self, W):
+        """Among coefficients (n_tasks, n_features) that give the same loss on any data, those of least norm."""
+        return W
+
+
+class Softmax:
+    """Multinomial cross-entropy of one score a class.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n_samples,)
+        Index of the true class.
+    n_classes : int
+        Number of scores a row.
+    """
+
+    smoothness = 0.5  # Böhning (1992), "Multinomial logistic regression algorithm": diag(p) - p pᵀ <= I/2
+    n_tasks = 1
+
+    def __init__(self, labels, n_classes):
+        self.labels = labels
+        self.n_outputs = n_classes
+
+    def rows(self, rows):
+        """Return the loss of some of the rows."""
+        return Softmax(self.labels[rows], self.n_outputs)
+
+    def evaluate(self, z):
+        """Losses (n, 1) and residuals dl/dz (n, n_classes) at scores `z`, from one exponential a score."""
+        own = np.arange(len(z)), self.labels
+        top = z.max(axis=1)
+        residuals = np.exp(z - top[:, None])
+        total = residuals.sum(axis=1)
+        residuals /= total[:, None]
+        residuals[own] = 0
+        wrong = residuals.sum(axis=1)  # a sum of small numbers, where 1 - p would cancel
+        residuals[own] = -wrong
+        likely = wrong < 0.5
+        losses = np.empty(len(z))
+        losses[likely] = -np.log1p(-wrong[likely])
+        far = ~likely
+        losses[far] = np.log(total[far]) + (top[far] - z[own][far])
+        return losses[:, None], residuals
+
+    def constants(self, weights):
+        """Entropy of the weighted class frequencies: the best constant model's objective."""
+        frequency = np.bincount(self.labels, weights[:, 0], self.n_outputs)
+        return float(-np.sum(frequency * np.log(np.where(frequency > 0, frequency, 1))))
+
+    def curvature(self, weights, residuals):
+        """Weighted second derivatives at the scores that gave `residuals`."""
+        probabilities = residuals.copy()
+        probabilities[np.arange(len(residuals)), self.labels] += 1
+        return SoftmaxCurvature(weights, probabilities)
+
+    def spread(self, shift):
+        """How far a shift of the scores moves a row's log-odds, at most, for any pair of classes."""
+        return np.ptp(shift)
+
+    def least_norm(self, W):
+        """Among coefficients (n_classes, n_features) that give the same loss on any data, those of least norm."""
+        return W - W.mean(axis=0)
+
+
+def _binary_entropy(p):
+    return -xlog1py(1 - p, -p) - p * np.log(np.where(p > 0, p, 1))

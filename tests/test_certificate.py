@@ -1,0 +1,96 @@
+"""The gap is a true bound, far away and near, and not a wild one."""
+
+import numpy as np
+import pytest
+import reference
+
+from sklearn_xent import CrossEntropyClassifier, _targets
+from sklearn_xent._certificate import Certificate, half_squared_decrement
+from sklearn_xent._design import as_design
+from sklearn_xent._objective import Objective
+from sklearn_xent._penalty import ElasticNet
+from sklearn_xent._reductions import standardised
+
+
+def random_problem(seed):
+    rng = np.random.default_rng(seed)
+    n_classes, multi_class = [(2, "ovr"), (3, "ovr"), (3, "multinomial"), (4, "multinomial")][seed % 4]
+    X, y, weights = reference.make_problem(n_classes, 50, 5, seed)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    C = 10.0 ** rng.uniform(-2, 2)
+    return X, y, weights, C, rng.choice([0.0, 0.2, 0.9, 1.0]), multi_class, bool(rng.integers(2))
+
+
+def objective_of(X, y, weights, C, l1_ratio, multi_class, fit_intercept):
+    targets = _targets.encode(y, weights, None, multi_class)
+    penalty = ElasticNet.from_C(C, l1_ratio, targets.total, X.shape[1])
+    return standardised(Objective(as_design(X), targets.loss, targets.weights, penalty, fit_intercept))
+
+
+def test_the_bound_holds_everywhere_and_is_of_the_right_size():
+    ratios = []
+    for seed in range(120):
+        X, y, weights, C, l1_ratio, multi_class, fit_intercept = random_problem(seed)
+        best = CrossEntropyClassifier(
+            C=C, l1_ratio=l1_ratio, multi_class=multi_class, fit_intercept=fit_intercept, tol=1e-13
+        ).fit(X, y, weights)
+        objective = objective_of(X, y, weights, C, l1_ratio, multi_class, fit_intercept)
+        optimum, _ = objective.lower(best.coef_, best.intercept_)
+        floor = objective.at(optimum).value
+        certificate = Certificate(objective, target=0.0)
+        rng = np.random.default_rng(seed)
+        for distance in (10.0, 1.0, 1e-2, 1e-4):
+            point = objective.at(
+                optimum + distance * rng.standard_normal(objective.shape) * rng.integers(0, 2, objective.shape)
+            )
+            gap, excess = certificate.gap(point), point.value - floor
+            assert gap >= excess * (1 - 1e-6) - 1e-14, (seed, distance)
+            if distance == 1.0 and excess > 1e-6:
+                ratios.append(gap / excess)
+    assert np.median(ratios) < 10
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_the_gap_vanishes_with_the_square_root_of_nothing(l1_ratio, multi_class):
+    """At the optimum the bound is as small as rounding, so that tolerances of 1e-14 mean something."""
+    X, y, weights = reference.make_problem(3)
+    fit = CrossEntropyClassifier(l1_ratio=l1_ratio, multi_class=multi_class, tol=1e-15).fit(X, y, weights)
+    assert fit.status_ == "converged"
+    assert fit.optimality_gap_ < 1e-14
+
+
+def test_all_zero_is_certified_where_the_penalty_says_so():
+    """Above lambda_max the lasso's optimum is zero: the certificate sees it before a single step."""
+    X, y, weights = reference.make_problem(3)
+    prevalence = np.bincount(y, weights) / weights.sum()
+    residuals = weights[:, None] * (reference.onehot_of(y, True) - prevalence)
+    C = 0.999 / np.max(np.abs(residuals.T @ X))
+    fit = CrossEntropyClassifier(C=C, l1_ratio=1.0, multi_class="multinomial").fit(X, y, weights)
+    assert len(fit.history_["gap"]) == 1
+    assert np.all(fit.coef_ == 0)
+    fit = CrossEntropyClassifier(C=1.01 * C / 0.999, l1_ratio=1.0, multi_class="multinomial").fit(X, y, weights)
+    assert np.any(fit.coef_ != 0)
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("n_features", [4, 6])
+def test_without_penalty_the_gap_is_half_the_squared_decrement(multi_class, n_features, monkeypatch):
+    X, y, weights = reference.make_problem(3, 200, n_features)
+    objective = objective_of(X, y, weights, np.inf, 0.0, multi_class, True)
+    point = objective.at(np.random.default_rng(0).normal(0, 0.3, objective.shape))
+    gradient, blocks = point.gradient, point.hessian()
+    expected = 0.5 * sum(
+        g @ np.linalg.lstsq(H, g, rcond=1e-12)[0] for g, H in zip(gradient.reshape(len(blocks), -1), blocks, strict=True)
+    )
+    assert Certificate(objective, 0.0).final(point) == pytest.approx(expected, rel=1e-8)
+    monkeypatch.setattr("sklearn_xent._certificate.MOST_EXPLICIT", 0)  # by conjugate gradients
+    assert half_squared_decrement(point, np.arange(n_features)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_tiny_penalty_is_certified_like_none():
+    X, y, weights = reference.make_problem(2)
+    tiny = CrossEntropyClassifier(C=1e30, tol=1e-10).fit(X, y, weights)
+    none = CrossEntropyClassifier(C=np.inf, tol=1e-10).fit(X, y, weights)
+    assert tiny.status_ == "converged"
+    np.testing.assert_allclose(tiny.coef_, none.coef_, rtol=1e-6)

@@ -1,0 +1,132 @@
+"""Losses from scores: against extended precision and finite differences, at every finite score."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from sklearn_xent import losses
+from sklearn_xent._losses import Logistic, Softmax
+
+LD = np.longdouble
+SCORES = np.array([-10_000.0, -800.0, -40.0, -3.0, -1e-9, 0.0, 1e-300, 0.5, 3.0, 40.0, 800.0, 10_000.0])
+scores = arrays(float, st.integers(1, 8), elements=st.floats(-1e4, 1e4))
+logits = st.integers(2, 5).flatmap(lambda k: arrays(float, (3, k), elements=st.floats(-1e4, 1e4)))
+
+
+def exact_logistic(z):
+    return np.where(z >= 0, 1 / (1 + np.exp(-np.abs(LD(z)))), np.exp(-np.abs(LD(z))) / (1 + np.exp(-np.abs(LD(z)))))
+
+
+def exact_cross_entropy(z, t):
+    def softplus(x):
+        return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+
+    return LD(t) * softplus(-LD(z)) + (1 - LD(t)) * softplus(LD(z))
+
+
+@pytest.mark.parametrize("t", [0, 1, 0.3])
+def test_logistic_cross_entropy_to_the_last_digits(t):
+    found = losses.logistic_cross_entropy(SCORES, t)
+    assert np.all(np.isfinite(found))
+    np.testing.assert_allclose(found, exact_cross_entropy(SCORES, t).astype(float), rtol=1e-15, atol=0)
+
+
+def test_logistic_and_its_derivative():
+    with np.errstate(under="ignore"):
+        p = exact_logistic(SCORES)
+        np.testing.assert_allclose(losses.logistic(SCORES), p.astype(float), rtol=1e-14)
+        derivative = p * exact_logistic(-SCORES)
+        np.testing.assert_allclose(losses.logistic_derivative(SCORES), derivative.astype(float), rtol=1e-14)
+        np.testing.assert_allclose(losses.logistic_cross_entropy_curvature(SCORES), derivative.astype(float), rtol=1e-14)
+    np.testing.assert_allclose(losses.log_logistic(SCORES), -losses.logistic_cross_entropy(SCORES, 1), rtol=1e-15)
+
+
+@given(scores, st.sampled_from([0.0, 0.25, 1.0]))
+def test_logistic_gradient_is_probability_minus_target(z, t):
+    expected = exact_logistic(z) - LD(t)
+    np.testing.assert_allclose(losses.logistic_cross_entropy_gradient(z, t), expected.astype(float), rtol=1e-12, atol=1e-300)
+
+
+@given(logits, st.integers(0, 1))
+def test_softmax_is_finite_and_consistent(z, label):
+    y = np.full(len(z), label)
+    p = losses.softmax(z)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    loss = losses.softmax_cross_entropy(z, y)
+    assert np.all(np.isfinite(loss))
+    assert np.all(loss >= 0)
+    top = LD(z).max(axis=1)
+    exact = np.log(np.exp(LD(z) - top[:, None]).sum(axis=1)) + top - LD(z)[:, label]
+    np.testing.assert_allclose(loss, exact.astype(float), rtol=1e-12, atol=1e-19)
+    gradient = losses.softmax_cross_entropy_gradient(z, y)
+    np.testing.assert_allclose(gradient, p - np.eye(z.shape[1])[y], atol=1e-15)
+    np.testing.assert_allclose(gradient.sum(axis=1), 0, atol=1e-15)
+
+
+def test_two_class_softmax_is_logistic():
+    z = np.column_stack([np.zeros(len(SCORES)), SCORES])
+    ones = np.ones(len(SCORES), dtype=int)
+    np.testing.assert_allclose(losses.softmax_cross_entropy(z, ones), losses.logistic_cross_entropy(SCORES, 1), rtol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_derivatives_by_finite_differences(seed):
+    rng = np.random.default_rng(seed)
+    z, h = rng.normal(0, 3, (4, 3)), 1e-5
+    y, t = rng.integers(0, 3, 4), rng.uniform(0, 1, (4, 3))
+    difference = (losses.logistic_cross_entropy(z + h, t) - losses.logistic_cross_entropy(z - h, t)) / (2 * h)
+    np.testing.assert_allclose(losses.logistic_cross_entropy_gradient(z, t), difference, atol=1e-9)
+    bend = (losses.logistic_cross_entropy_gradient(z + h, t) - losses.logistic_cross_entropy_gradient(z - h, t)) / (2 * h)
+    np.testing.assert_allclose(losses.logistic_cross_entropy_curvature(z), bend, atol=1e-9)
+    for k, e in enumerate(h * np.eye(3)):
+        slope = (losses.softmax_cross_entropy(z + e, y) - losses.softmax_cross_entropy(z - e, y)) / (2 * h)
+        np.testing.assert_allclose(losses.softmax_cross_entropy_gradient(z, y)[:, k], slope, atol=1e-9)
+        bend = (losses.softmax_cross_entropy_gradient(z + e, y) - losses.softmax_cross_entropy_gradient(z - e, y)) / (2 * h)
+        np.testing.assert_allclose(losses.softmax_cross_entropy_curvature(z)[:, k], bend, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["logistic", "softmax"])
+def test_loss_objects_agree_with_the_functions(kind):
+    rng = np.random.default_rng(0)
+    z, y = np.vstack([rng.normal(0, 5, (50, 3)), np.diag([1e4] * 3), np.diag([-1e4] * 3)]), rng.integers(0, 3, 56)
+    weights = rng.uniform(0, 1, (56, 1))
+    if kind == "softmax":
+        loss = Softmax(y, 3)
+        values, gradients = losses.softmax_cross_entropy(z, y)[:, None], losses.softmax_cross_entropy_gradient(z, y)
+        curvatures = losses.softmax_cross_entropy_curvature(z)
+    else:
+        t = np.eye(3)[y]
+        loss = Logistic(np.where(t == 1, -1, 1).astype(np.int8))
+        values, gradients = losses.logistic_cross_entropy(z, t), losses.logistic_cross_entropy_gradient(z, t)
+        curvatures = losses.logistic_derivative(z)[:, :, None] * np.eye(3)
+    found, residuals = loss.evaluate(z)
+    np.testing.assert_allclose(found, values, rtol=1e-14)
+    np.testing.assert_allclose(residuals, gradients, rtol=1e-13, atol=1e-300)
+    curvature, u = loss.curvature(weights, residuals), rng.standard_normal((56, 3))
+    dense = weights[:, :, None] * curvatures
+    np.testing.assert_allclose(curvature.apply(u), np.einsum("ijk,ik->ij", dense, u), atol=1e-14)
+    np.testing.assert_allclose(curvature.diagonal(), np.einsum("ijj->ij", dense), atol=1e-15)
+    eigenvalues = np.linalg.eigvalsh(curvatures)
+    assert eigenvalues.max() <= loss.smoothness + 1e-12
+    total = curvature.total()
+    direction = np.array([1.0, -0.3, -0.7])  # orthogonal to a common shift, which softmax pins
+    np.testing.assert_allclose(total @ direction, dense.sum(axis=0) @ direction, atol=1e-12)
+    assert np.linalg.eigvalsh(total)[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: losses.logistic_cross_entropy(0.0, 2), "between 0 and 1"),
+        (lambda: losses.logistic_cross_entropy_gradient(0.0, -1), "between 0 and 1"),
+        (lambda: losses.softmax_cross_entropy([0.0, 1.0], [0]), "shape"),
+        (lambda: losses.softmax_cross_entropy([[0.0, 1.0]], [2]), "from 0 to 1"),
+        (lambda: losses.softmax_cross_entropy([[0.0, 1.0]], [0.5]), "integers"),
+        (lambda: losses.softmax_cross_entropy_gradient([[0.0, 1.0]], [0, 1]), "one label a row"),
+    ],
+)
+def test_bad_arguments(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

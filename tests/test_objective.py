@@ -1,0 +1,220 @@
+"""Objective, points and lines: derivatives by finite differences, identities, the meter, the bound of the curvature."""
+
+import numpy as np
+import pytest
+import reference
+from scipy import sparse
+from scipy.optimize import approx_fprime
+
+from sklearn_xent import _targets
+from sklearn_xent._certificate import duality_gap
+from sklearn_xent._design import as_design
+from sklearn_xent._objective import Objective
+from sklearn_xent._penalty import ElasticNet
+from sklearn_xent._reductions import standardised
+
+CASES = [
+    (n_classes, multi_class, fit_intercept, class_weight)
+    for n_classes, multi_class in [(2, "ovr"), (3, "ovr"), (3, "multinomial")]
+    for fit_intercept in (True, False)
+    for class_weight in (None, "balanced")
+]
+cases = pytest.mark.parametrize(("n_classes", "multi_class", "fit_intercept", "class_weight"), CASES)
+containers = pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csc_array], ids=["dense", "csr", "csc"])
+
+
+def build(n_classes, multi_class, fit_intercept, class_weight, container=np.asarray, l1_ratio=0.0, units=standardised):
+    X, y, weights = reference.make_problem(n_classes, n_samples=40)
+    targets = _targets.encode(y, weights, class_weight, multi_class)
+    penalty = ElasticNet.from_C(1.0, l1_ratio, targets.total, X.shape[1])
+    objective = Objective(as_design(container(X)), targets.loss, targets.weights, penalty, fit_intercept)
+    return units(objective)
+
+
+def somewhere(objective, seed=0):
+    return np.random.default_rng(seed).normal(0, 0.5, objective.shape)
+
+
+@containers
+@cases
+def test_gradient_and_hessian(n_classes, multi_class, fit_intercept, class_weight, container):
+    objective = build(n_classes, multi_class, fit_intercept, class_weight, container)
+    W = somewhere(objective)
+    point = objective.at(W)
+
+    def value(w):
+        return objective.at(w.reshape(W.shape)).value
+
+    def gradient(w):
+        return objective.at(w.reshape(W.shape)).gradient.ravel()
+
+    np.testing.assert_allclose(point.gradient.ravel(), approx_fprime(W.ravel(), value, 1e-6), atol=1e-5)
+    by_differences = np.array([(gradient(W.ravel() + e) - gradient(W.ravel() - e)) / 2e-5 for e in 1e-5 * np.eye(W.size)])
+    V = somewhere(objective, 1)
+    np.testing.assert_allclose(point.hessian_vector(V).ravel(), by_differences @ V.ravel(), atol=1e-8)
+    blocks = point.hessian()
+    whole = np.zeros((W.size, W.size))
+    for k, block in enumerate(blocks):
+        here = slice(k * len(block), (k + 1) * len(block))
+        whole[here, here] = block
+    np.testing.assert_allclose(whole, by_differences, atol=1e-8)
+
+
+@cases
+def test_the_intercept_is_optimal_at_every_point(n_classes, multi_class, fit_intercept, class_weight):
+    objective = build(n_classes, multi_class, fit_intercept, class_weight)
+    point = objective.at(3 * somewhere(objective))
+    total = point._weighted_residuals.sum(axis=0)
+    if fit_intercept:
+        np.testing.assert_allclose(total, 0, atol=1e-15)
+    else:
+        np.testing.assert_array_equal(point.b, 0)
+        assert np.max(np.abs(total)) > 1e-3
+
+
+@pytest.mark.parametrize(("multi_class", "size"), [("ovr", 10.0), ("ovr", 1e3), ("multinomial", 1.0), ("multinomial", 20.0)])
+def test_the_intercept_is_found_from_far_away(multi_class, size):
+    objective = build(3, multi_class, True, None)
+    W = size * somewhere(objective)
+    far = objective.at(W, np.array([size, -size, 0.0]))
+    near = objective.at(W)
+    assert far.dual_feasible
+    assert far.value == pytest.approx(near.value, rel=1e-12)
+
+
+def test_where_the_intercept_is_not_found_nothing_is_claimed():
+    objective = build(3, "multinomial", True, None)
+    point = objective.at(1e5 * somewhere(objective))
+    assert not point.dual_feasible
+    assert duality_gap(point, np.ones(4, dtype=bool)) == np.inf
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@cases
+def test_value_is_the_objective_as_design_states_it(n_classes, multi_class, fit_intercept, class_weight, l1_ratio):
+    objective = build(n_classes, multi_class, fit_intercept, class_weight, l1_ratio=l1_ratio)
+    X, y, weights = reference.make_problem(n_classes, n_samples=40)
+    point = objective.at(somewhere(objective))
+    coef, intercept = objective.lift(point.W, point.b)
+    if class_weight is None:
+        onehot = reference.onehot_of(y, multi_class == "multinomial")
+        expected = reference.objective(X, onehot, weights, coef, intercept, 1.0, l1_ratio, multi_class == "multinomial")
+        assert point.value == pytest.approx(float(expected), rel=1e-13)
+    W, b = objective.lower(coef, intercept)
+    np.testing.assert_allclose(W, point.W, rtol=1e-14)
+    np.testing.assert_allclose(b, point.b, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@cases
+def test_lines(n_classes, multi_class, fit_intercept, class_weight, l1_ratio):
+    objective = build(n_classes, multi_class, fit_intercept, class_weight, l1_ratio=l1_ratio)
+    point, D = objective.at(somewhere(objective)), somewhere(objective, 1)
+    before = objective.n_passes
+    line = point.along(D)
+    assert objective.n_passes == before + 0.5
+    t = 0.7
+    slope = line.slope(t)
+    there = line.point(t)
+    assert objective.n_passes == before + 0.5
+    assert there.value == pytest.approx(objective.at(point.W + t * D).value, rel=1e-12)
+
+    def joint(t):  # the intercept on its tangent, not at its optimum
+        _, (losses, _) = line._evaluation(t)
+        return np.sum(objective.weights * losses) + objective.penalty.value(point.W + t * D)
+
+    assert slope == pytest.approx((joint(t + 1e-6) - joint(t - 1e-6)) / 2e-6, abs=1e-7)
+    assert line.slope(0) == pytest.approx((joint(2e-6) - joint(0)) / 2e-6, abs=1e-5)
+
+
+@containers
+@cases
+def test_lipschitz_constant_is_safe_and_tight(n_classes, multi_class, fit_intercept, class_weight, container):
+    objective = build(n_classes, multi_class, fit_intercept, class_weight, container, units=lambda objective: objective)
+    X, _, _ = reference.make_problem(n_classes, n_samples=40)
+    s = objective.row_weight
+    centred = X - (s @ X / s.sum() if fit_intercept else 0)
+    norm = np.linalg.norm(np.sqrt(s)[:, None] * centred, 2) ** 2
+    expected = objective.loss.smoothness * norm + objective.penalty.l2[0]
+    assert expected <= objective.lipschitz() <= expected * (1 + 1e-6)
+    for seed in range(5):
+        largest = max(np.linalg.eigvalsh(block)[-1] for block in objective.at(somewhere(objective, seed)).hessian())
+        assert largest <= objective.lipschitz()
+
+
+def test_lipschitz_constant_of_many_columns_is_safe():
+    X = np.random.default_rng(0).standard_normal((120, 300)) @ np.diag(np.geomspace(1, 3, 300))
+    targets = _targets.encode(np.arange(120) % 2, np.ones(120), None, "ovr")
+    penalty = ElasticNet.from_C(1.0, 0.0, 120, 300)
+    objective = Objective(as_design(X), targets.loss, targets.weights, penalty, True)
+    expected = 0.25 * np.linalg.norm(X - X.mean(axis=0), 2) ** 2 / 120 + 1 / 120
+    assert expected <= objective.lipschitz() <= 1.2 * expected
+
+
+@containers
+@cases
+def test_stochastic_gradients_add_up_to_the_gradient(n_classes, multi_class, fit_intercept, class_weight, container):
+    objective = build(n_classes, multi_class, fit_intercept, class_weight, container)
+    point = objective.at(somewhere(objective))
+    rows = np.random.default_rng(0).permutation(40)
+    batches = [objective.stochastic_gradient(point.W, point.b, rows[k : k + 8]) for k in range(0, 40, 8)]
+    np.testing.assert_allclose(sum(batch[0] for batch in batches) / 5, point.loss_gradient, atol=1e-14)
+    np.testing.assert_allclose(sum(batch[1] for batch in batches) / 5, 0, atol=1e-14)
+
+
+@containers
+def test_restriction_is_the_objective_of_some_columns(container):
+    objective = build(3, "multinomial", True, "balanced", container)
+    columns = np.array([0, 2])
+    W = somewhere(objective)
+    W[:, [1, 3]] = 0
+    point = objective.at(W)
+    part, alone = point.restrict(columns), objective.restrict(columns).at(W[:, columns])
+    assert part.value == pytest.approx(alone.value, rel=1e-14)
+    np.testing.assert_allclose(part.gradient, alone.gradient, atol=1e-14)
+    np.testing.assert_allclose(part.hessian(), alone.hessian(), atol=1e-14)
+
+
+@containers
+def test_moments(container):
+    X, _, weights = reference.make_problem(2, n_samples=700)
+    X = np.column_stack([X + np.array([0, 0, 0, 1e9]), np.full(700, 0.1)])
+    weights = weights / weights.sum()
+    mean, variance = as_design(container(X)).moments(weights)
+    exact = X.astype(np.longdouble)
+    true_mean = weights @ exact
+    np.testing.assert_allclose(mean, true_mean.astype(float), rtol=1e-14)
+    true_variance = (weights @ (exact - true_mean) ** 2).astype(float)
+    np.testing.assert_allclose(variance[:3], true_variance[:3], rtol=1e-12)
+    np.testing.assert_allclose(variance[3], true_variance[3], rtol=1e-6)
+    assert variance[4] < 1e-30
+
+
+@containers
+def test_row_squares_and_gram(container):
+    X, _, weights = reference.make_problem(2)
+    centre, scale = np.array([0.1, 2.0, 0.0, -1.0]), np.array([1.0, 0.5, 2.0, 4.0])
+    exact = (X - centre) * scale
+    design = as_design(container(X))
+    np.testing.assert_allclose(design.row_squares(centre, scale), np.sum(exact**2, axis=1), rtol=1e-11)
+    columns = np.column_stack([weights, 1 / weights])
+    gram, cross = design.gram(columns, centre, scale)
+    for k in range(2):
+        np.testing.assert_allclose(gram[k], exact.T @ (columns[:, k : k + 1] * exact), rtol=1e-10, atol=1e-8)
+        np.testing.assert_allclose(cross[k], columns[:, k] @ exact, rtol=1e-10, atol=1e-8)
+
+
+def test_penalty_prox_and_conjugate():
+    rng = np.random.default_rng(0)
+    penalty = ElasticNet(np.array([0.0, 0.3, 1.0]), np.array([0.8, 0.6, 0.7]))
+    grid = np.linspace(-10, 10, 200_001)
+    for u in rng.normal(0, 2, (20, 3)):
+        for j in range(3):
+            one = penalty.restrict([j])
+            values = one.l2 / 2 * grid**2 + one.l1 * np.abs(grid)
+            conjugate = np.max(u[j] * grid - values)
+            w = rng.normal()
+            expected = one.value(np.array([w])) + conjugate - u[j] * w
+            assert one.fenchel_gap(np.array([w]), u[j : j + 1])[0] == pytest.approx(expected, abs=1e-7)
+            best = grid[np.argmin(0.9 * values + (grid - u[j]) ** 2 / 2)]
+            assert one.prox(u[j : j + 1], 0.9)[0] == pytest.approx(best, abs=1e-4)
