@@ -98,7 +98,7 @@ class Monitor:
         """Offer a point beyond the stop; it is taken, into the last line of the history, if its gap is smaller."""
         gap = self.certificate.gap(point)
         if gap <= self.best_gap:
-            self.best, self.best_gap, self._latest = point, gap, point
+            self.best, self.best_gap, self._best_at = point, gap, self.n_iter
             for values in self.controls.history.values():
                 values.pop()
             self._record(point, gap)
@@ -108,8 +108,7 @@ class Monitor:
         objective, point = self.objective, self.best
         gap = self.best_gap if np.isfinite(self.best_gap) else self.certificate.final(point)
         status = Status.CONVERGED if gap <= self.target else self.status
-        if self.controls.history["gap"]:
-            self.controls.history["gap"][-1] = gap if point is self._latest else self.controls.history["gap"][-1]
+        self.controls.history["gap"][self._best_at] = gap
         W, free = point.W.copy(), self.certificate.free
         W[:, free] = objective.loss.least_norm(W[:, free])
         coef, intercept = objective.lift(W, point.b)
@@ -128,9 +127,8 @@ class Monitor:
         lower = point.value < self._lowest * (1 - ROUNDING)  # the objective is never negative
         closer = gap < 0.9 * self.best_gap
         self._idle = 0 if self.best is None or lower or closer else self._idle + 1
-        self._latest = point
         if self.best is None or gap < self.best_gap or (np.isinf(self.best_gap) and point.value <= self._lowest):
-            self.best, self.best_gap = point, gap
+            self.best, self.best_gap, self._best_at = point, gap, self.n_iter
         self._lowest = min(self._lowest, point.value)
 
     def _record(self, point, gap):

@@ -16,7 +16,9 @@ def make_problem(n_classes=2, n_samples=60, n_features=4, seed=0, weighted=True)
     X = rng.standard_normal((n_samples, n_features))
     X[:, -1] = 0.7 * X[:, 0] + 0.3 * X[:, -1]
     X = X * np.geomspace(0.1, 10, n_features) + np.linspace(-1, 2, n_features)
-    scores = 0.7 * (X / X.std(axis=0)) @ rng.standard_normal((n_features, n_classes)) + rng.gumbel(size=(n_samples, n_classes))
+    scores = 0.7 * ((X - X.mean(axis=0)) / X.std(axis=0)) @ rng.standard_normal((n_features, n_classes)) + rng.gumbel(
+        size=(n_samples, n_classes)
+    )
     y = np.argmax(scores, axis=1)
     y[:n_classes] = np.arange(n_classes)
     weights = rng.uniform(0.5, 2, n_samples) if weighted else np.ones(n_samples)

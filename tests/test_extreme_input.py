@@ -6,6 +6,7 @@ import reference
 from scipy import sparse
 
 from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent.solvers import GradientDescent
 
 SOLVERS = ["auto", "newton", "newton-cg", "bfgs", "lbfgs"]
 MULTI_CLASS = ["ovr", "multinomial"]
@@ -66,6 +67,7 @@ def test_constant_zero_and_duplicate_columns(solver, C, container, multi_class, 
     n = len(y)
     padded = np.column_stack([X, np.zeros(n), X[:, 1], np.full(n, 0.1), np.full(n, 1e7)][: 3 + 2 * fit_intercept])
     settings = {"multi_class": multi_class, "fit_intercept": fit_intercept, "max_iter": 20000, "tol": 1e-9}
+    solver = GradientDescent(momentum="nesterov") if solver == "gd" else solver
     fit = fitted(container(padded), y, weights, C=C, solver=solver, **settings)
     assert fit.status_ == "converged"
     assert np.all(np.isfinite(fit.coef_))

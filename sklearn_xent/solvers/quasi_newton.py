@@ -88,13 +88,13 @@ class _QuasiNewton(Solver):
             if monitor.accept(variables.settle(x)):
                 raise StopIteration
 
-        start = None
-        while monitor.status is None and monitor.best is not start:  # a failed line search: forget and restart
-            start = monitor.best
+        before = None
+        while monitor.status is None and (monitor.best, point) != before:  # SciPy gave up: forget curvature and restart
+            before = (monitor.best, point)
             try:
-                minimize(
+                end = minimize(
                     variables.value_and_gradient,
-                    variables.restart(start),
+                    variables.restart(point),
                     jac=True,
                     bounds=variables.bounds,
                     callback=callback,
@@ -102,6 +102,7 @@ class _QuasiNewton(Solver):
                 )
             except StopIteration:  # SciPy before 1.11 lets it through
                 break
+            point = variables.at(end.x) if end.nit > 0 else point
         monitor.stall()
 
 
