@@ -194,7 +194,7 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
 
     def _start(self, classes, shape):
         known = self.warm_start and hasattr(self, "coef_")
-        if not known or self.coef_.shape != shape or not np.array_equal(self.classes_, classes):
+        if not known or self.coef_.shape != shape or self.classes_.tolist() != classes.tolist():
             return None
         coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
         return coef, self.intercept_

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-BLOCK_ELEMENTS = 2**17  # 1 MiB of float64: a block and its weighted twin fit a level-2 cache
-GRAM_ELEMENTS = 2**20  # a threaded matrix product of less spends its time on the threads
+from sklearn_xent._threads import in_threads
+
+BLOCK_ELEMENTS = 2**16  # half a MiB of float64: a block and what is made of it stay in a level-2 cache
 
 
 class Meter:
@@ -24,9 +25,9 @@ class Meter:
         self.passes += share / 2
 
 
-def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
-    """Slices of consecutive rows of `width` numbers, each of about `elements` numbers."""
-    step = max(256, elements // max(width, 1))
+def row_blocks(n_rows, width):
+    """Slices of consecutive rows of `width` numbers, each of about `BLOCK_ELEMENTS` numbers."""
+    step = max(256, BLOCK_ELEMENTS // max(width, 1))
     return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
@@ -79,27 +80,35 @@ class Dense(Design):
     def __init__(self, X, meter=None, share=1.0):
         super().__init__(X, meter, share)
         contiguous = X.flags.c_contiguous or X.flags.f_contiguous
-        whole = X.dtype == np.float64 and contiguous and X.flags.aligned
-        self._product_blocks = [slice(None)] if whole else row_blocks(*X.shape)
+        self._ready = X.dtype == np.float64 and contiguous and X.flags.aligned
 
     def _block(self, rows):
         return np.asarray(self.X[rows], dtype=np.float64)
+
+    def _joined(self, blocks):
+        """Neighbouring blocks as one, where BLAS takes them as they lie: its products are best left whole."""
+        return [slice(blocks[0].start, blocks[-1].stop)] if self._ready else blocks
 
     def dot(self, W):
         """``X @ W.T``, of shape (n_samples, n_outputs)."""
         self.meter.read(self.share)
         out = np.empty((self.shape[0], len(W)))
-        for rows in self._product_blocks:
-            np.matmul(self._block(rows), W.T, out=out[rows])
+
+        def of_blocks(blocks):
+            for rows in self._joined(blocks):
+                np.matmul(self._block(rows), W.T, out=out[rows])
+
+        in_threads(of_blocks, row_blocks(*self.shape))
         return out
 
     def tdot(self, R):
         """``R.T @ X``, of shape (n_outputs, n_features)."""
         self.meter.read(self.share)
-        out = np.zeros((R.shape[1], self.shape[1]))
-        for rows in self._product_blocks:
-            out += R[rows].T @ self._block(rows)
-        return out
+
+        def of_blocks(blocks):
+            return sum(R[rows].T @ self._block(rows) for rows in self._joined(blocks))
+
+        return sum(in_threads(of_blocks, row_blocks(*self.shape)))
 
     def gram(self, weights, centre, scale):
         """Weighted Gram matrices of the centred, scaled columns, one for each column of `weights` (>= 0), and their sums.
@@ -112,18 +121,22 @@ class Dense(Design):
             ``sum_i weights_i x_i``.
         """
         self.meter.read(self.share)
-        n_weights, n_features = weights.shape[1], self.shape[1]
-        gram, cross = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features))
-        blocks = row_blocks(*self.shape, GRAM_ELEMENTS)
-        buffer = np.empty((blocks[0].stop, n_features))
-        for rows in blocks:
-            block = self._affine(rows, centre, scale)
-            cross += weights[rows].T @ block
-            roots = np.sqrt(weights[rows])
-            for k in range(n_weights):
-                weighted = np.multiply(block, roots[:, k : k + 1], out=buffer[: len(block)])
-                gram[k] += weighted.T @ weighted  # one array twice: BLAS computes half of it (syrk)
-        return gram, cross
+
+        def of_blocks(blocks):
+            n_weights, n_features = weights.shape[1], self.shape[1]
+            gram, cross = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features))
+            buffer = np.empty((blocks[0].stop - blocks[0].start, n_features))
+            for rows in blocks:
+                block = self._affine(rows, centre, scale)
+                cross += weights[rows].T @ block
+                roots = np.sqrt(weights[rows])
+                for k in range(n_weights):
+                    weighted = np.multiply(block, roots[:, k : k + 1], out=buffer[: len(block)])
+                    gram[k] += weighted.T @ weighted  # one array twice: BLAS computes half of it (syrk)
+            return gram, cross
+
+        parts = in_threads(of_blocks, row_blocks(*self.shape))
+        return sum(gram for gram, _ in parts), sum(cross for _, cross in parts)
 
     def _affine(self, rows, centre, scale):
         block = self._block(rows)
@@ -137,12 +150,19 @@ class Dense(Design):
         return np.concatenate([np.einsum("ij,ij->i", block, block) for block in blocks])
 
     def _partial_moments(self, weights):
-        for rows in row_blocks(*self.shape):
-            block, part = self._block(rows), weights[rows]
-            total = part.sum()
-            if total > 0:
-                mean = block[0] + (part / total) @ (block - block[0])
-                yield total, mean, part @ np.square(block - mean)
+        def of_blocks(blocks):
+            return [self._moments_of(rows, weights[rows]) for rows in blocks]
+
+        return [part for parts in in_threads(of_blocks, row_blocks(*self.shape)) for part in parts]
+
+    def _moments_of(self, rows, weights):
+        block, total = self._block(rows), weights.sum()
+        if total == 0:
+            return total, 0.0, 0.0
+        mean = (weights / total) @ block
+        centred = block - mean
+        rest = (weights / total) @ centred  # what rounding left of the mean
+        return total, mean + rest, weights @ np.square(centred, out=centred) - total * rest * rest
 
 
 class Sparse(Design):
@@ -195,7 +215,7 @@ class Sparse(Design):
         missing = np.maximum(total - stored, 0)
         mean = np.bincount(column, weight * values, n_features) / total
         scatter = np.bincount(column, weight * np.square(values - mean[column]), n_features)
-        yield total, mean, scatter + missing * np.square(mean)
+        return [(total, mean, scatter + missing * np.square(mean))]
 
 
 def as_design(X):

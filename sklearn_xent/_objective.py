@@ -14,6 +14,7 @@ import numpy as np
 
 from sklearn_xent._design import row_blocks
 from sklearn_xent._linalg import largest_eigenvalue
+from sklearn_xent._threads import in_threads
 
 
 class Objective:
@@ -163,13 +164,13 @@ class Objective:
 
     def evaluate(self, Z):
         """Losses and residuals at scores `Z`, by row blocks that stay in the cache."""
-        losses = np.empty((len(Z), self.loss.n_tasks))
-        residuals = np.empty(Z.shape)
-        blocks = row_blocks(len(Z), 8 * Z.shape[1])
-        if len(blocks) == 1:
-            return self.loss.evaluate(Z)
-        for rows in blocks:
-            losses[rows], residuals[rows] = self.loss.rows(rows).evaluate(Z[rows])
+        losses, residuals = np.empty((len(Z), self.loss.n_tasks)), np.empty(Z.shape)
+
+        def of_blocks(blocks):
+            for rows in blocks:
+                losses[rows], residuals[rows] = self.loss.rows(rows).evaluate(Z[rows])
+
+        in_threads(of_blocks, row_blocks(len(Z), 8 * Z.shape[1]))
         return losses, residuals
 
     def stochastic_gradient(self, W, b, rows):

@@ -45,7 +45,7 @@ def test_logistic_and_its_derivative():
 
 @given(scores, st.sampled_from([0.0, 0.25, 1.0]))
 def test_logistic_gradient_is_probability_minus_target(z, t):
-    expected = exact_logistic(z) - LD(t)
+    expected = (1 - LD(t)) * exact_logistic(z) - LD(t) * exact_logistic(-z)
     np.testing.assert_allclose(losses.logistic_cross_entropy_gradient(z, t), expected.astype(float), rtol=1e-12, atol=1e-300)
 
 

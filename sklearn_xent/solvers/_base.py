@@ -4,7 +4,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_xent._minimise import Controls, Monitor
 from sklearn_xent._reductions import standardised
-from sklearn_xent._threads import blas_threads
+from sklearn_xent._threads import team
 
 
 class Solver(BaseEstimator):
@@ -39,7 +39,7 @@ class Solver(BaseEstimator):
             If a parameter of the solver is out of its range.
         """
         self.check_params()
-        with blas_threads(objective.design.size * objective.shape[0]):
+        with team(objective.design.size * objective.shape[0]):
             objective = self._prepare(objective)
             point = objective.origin() if start is None else objective.at(*objective.lower(*start))
             monitor = Monitor(objective, Controls() if controls is None else controls, self._patience)
