@@ -71,7 +71,7 @@ class Monitor:
         self.target = controls.tol * objective.constant_value
         self.certificate = Certificate(objective, self.target)
         self.status = None
-        self.best, self.best_gap = None, np.inf
+        self.best, self.best_gap, self._best_at = None, np.inf, 0
         self.n_iter = -1
         self._lowest, self._idle = np.inf, 0
         self._started = time.perf_counter()

@@ -146,6 +146,11 @@ class Objective:
         """How often the data was read so far; ``X @ d`` and ``X.T @ r`` make one pass."""
         return self.design.meter.passes
 
+    @property
+    def hessian_order(self):
+        """Order of a block of the Hessian: n_features, times n_outputs where the loss couples them."""
+        return self.shape[1] * (self.shape[0] if self.loss.n_tasks == 1 else 1)
+
     def with_scale(self, scale):
         """Return the same objective in other units; all of it that was computed about the columns is kept."""
         return self._variant(self.design, self.penalty.rescaled(scale), scale, slice(None))

@@ -20,8 +20,7 @@ class Auto(Solver):
     """
 
     def chosen(self, objective):
-        order = objective.shape[1] * (objective.shape[0] if objective.loss.n_tasks == 1 else 1)
-        return Newton() if order <= 500 or not objective.penalty.smooth else NewtonCG()
+        return Newton() if objective.hessian_order <= 500 or not objective.penalty.smooth else NewtonCG()
 
     def minimise(self, objective, controls=None, start=None, random_state=None):
         """Minimise an objective with the solver chosen for it; see `Solver.minimise`."""

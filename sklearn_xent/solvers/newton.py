@@ -3,9 +3,12 @@
 import numpy as np
 
 from sklearn_xent._minimise import Status, iterate, line_search
-from sklearn_xent._model import ExplicitModel, minimise_model
+from sklearn_xent._model import ExplicitModel, ImplicitModel, minimise_model
 from sklearn_xent._reductions import working_set
 from sklearn_xent.solvers._base import Solver
+
+LARGEST_WORKING_HESSIAN = 4_000
+LARGEST_DENSE_GB = 5
 
 
 class Newton(Solver):
@@ -26,7 +29,27 @@ class Newton(Solver):
     """
 
     def _run(self, point, monitor, random_state):
-        newton_iterations(point, monitor, ExplicitModel)
+        objective = point.objective
+        if objective.penalty.smooth:
+            n_blocks = objective.shape[0] * objective.shape[1] // objective.hessian_order
+            check_memory("newton", "newton-cg", n_blocks, objective.hessian_order)
+        newton_iterations(point, monitor, _model)
+
+
+def _model(point):
+    """Explicit where the working set's Hessian is small, as an operator where factoring it would take too long."""
+    small = point.objective.penalty.smooth or point.objective.hessian_order <= LARGEST_WORKING_HESSIAN
+    return ExplicitModel(point) if small else ImplicitModel(point, accuracy=0.01, max_iter=500)
+
+
+def check_memory(solver, alternative, n_matrices, order):
+    """Raise unless dense matrices of some order can reasonably be held."""
+    size = 8e-9 * n_matrices * order**2
+    if size > LARGEST_DENSE_GB:
+        raise ValueError(
+            f"solver={solver!r} would work with a dense Hessian of {size:.0f} GB here; use solver={alternative!r} or 'auto' for "
+            f"this many features."
+        )
 
 
 def newton_iterations(point, monitor, build):

@@ -5,6 +5,7 @@ from scipy.optimize import minimize
 
 from sklearn_xent._checks import check_integer
 from sklearn_xent.solvers._base import Solver
+from sklearn_xent.solvers.newton import check_memory
 
 UNLIMITED = 10**9  # the monitor stops the run, not SciPy
 
@@ -79,7 +80,11 @@ class _Variables:
 class _QuasiNewton(Solver):
     _patience = 300
 
+    def _check_size(self, objective):
+        """Raise if the method can not hold what it needs."""
+
     def _run(self, point, monitor, random_state):
+        self._check_size(point.objective)
         if monitor.accept(point):
             return
         variables = _Variables(point.objective)
@@ -133,6 +138,10 @@ class BFGS(_QuasiNewton):
     SciPy's BFGS knows no bounds, which the split of an l1 penalty needs; there it is L-BFGS-B with a memory of
     100 pairs.
     """
+
+    def _check_size(self, objective):
+        if objective.penalty.smooth:
+            check_memory("bfgs", "lbfgs", 1, int(np.prod(objective.shape)))
 
     def _options(self, split):
         if split:
