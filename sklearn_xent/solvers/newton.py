@@ -47,8 +47,8 @@ def check_memory(solver, alternative, n_matrices, order):
     size = 8e-9 * n_matrices * order**2
     if size > LARGEST_DENSE_GB:
         raise ValueError(
-            f"solver={solver!r} would work with a dense Hessian of {size:.0f} GB here; use solver={alternative!r} or 'auto' for "
-            f"this many features."
+            f"solver={solver!r} would work with a dense Hessian of {size:.0f} GB here; "
+            f"use solver={alternative!r} or 'auto' for this many features."
         )
 
 
