@@ -54,7 +54,8 @@ def _feasible_scaling(penalty, U):
     needs = penalty.l1 > 0
     if not needs.any():
         return np.ones(len(U))
-    excess = np.max(np.abs(U[..., needs]) / penalty.l1[needs], axis=(1, 2))
+    with np.errstate(over="ignore"):
+        excess = np.max(np.abs(U[..., needs]) / penalty.l1[needs], axis=(1, 2))
     return 1 / np.maximum(excess, 1)
 
 
@@ -62,7 +63,7 @@ def free_columns(objective):
     """Columns whose penalty is lost in rounding beside the curvature of the loss: no dual bound is of use there."""
     scale = objective.curvature_bound
     penalty = objective.penalty
-    return (objective.scale > 0) & (penalty.l2 <= EPS * scale) & (penalty.l1 <= np.sqrt(EPS) * np.sqrt(scale))
+    return (objective.scale > 0) & (penalty.l2 <= 1e-3 * EPS * scale) & (penalty.l1 <= 1e-11 * np.sqrt(scale))
 
 
 class Certificate:
@@ -89,7 +90,7 @@ class Certificate:
         hint = self._least_decrement(point)
         if gap + hint > self.target or hint > self._recheck_below:
             return np.inf
-        decrement = half_squared_decrement(point, self.free)
+        decrement = self._decrement(point)
         if decrement > self.target > 0:  # the gap falls about as the hint does: look again when it may suffice
             self._recheck_below = hint * self.target / decrement
         return gap + decrement
@@ -97,7 +98,11 @@ class Certificate:
     def final(self, point):
         """Bound of ``F(point) - F*``, computed whatever it costs."""
         gap = duality_gap(point, self.penalised)
-        return gap + (half_squared_decrement(point, self.free) if len(self.free) else 0.0)
+        return gap + (self._decrement(point) if len(self.free) else 0.0)
+
+    def _decrement(self, point):
+        # Where all scores saturate there is no curvature left to see, but the gradient still tells.
+        return max(half_squared_decrement(point, self.free), self._least_decrement(point))
 
     def _least_decrement(self, point):
         """No larger than the decrement: the best that one coordinate promises under the largest curvature."""

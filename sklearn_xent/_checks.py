@@ -15,8 +15,18 @@ def check_real(name, value, allowed, valid):
     """Raise unless `value` is a real number for which `valid(value)`; `allowed` says in words what that means."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {allowed}; got {value!r} ({type(value).__name__}).")
-    if not valid(value):
+    try:
+        acceptable = valid(float(value))
+    except OverflowError:  # an integer of more than 308 digits
+        acceptable = False
+    if not acceptable:
         raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+
+
+def check_real_or(name, value, option, allowed, valid):
+    """Raise unless `value` is the string `option` or a real number for which `valid(value)`."""
+    if not (isinstance(value, str) and value == option):
+        check_real(name, value, f"{option!r} or {allowed}", valid)
 
 
 def check_option(name, value, options):

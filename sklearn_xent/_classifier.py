@@ -45,11 +45,11 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
         A name in `sklearn_xent.solvers.SOLVERS`, or a solver object from `sklearn_xent.solvers`.
     tol : float, default=1e-8
         Stop when the optimality gap is at most `tol` times the objective of the best constant model. The gap is the
-        duality gap where there is a penalty, half the squared Newton decrement where there is none.
+        duality gap where there is a penalty, half the squared Newton decrement where there is none (or one lost in rounding).
     max_iter : int, default=1000
         Most iterations of the solver.
     warm_start : bool, default=False
-        Start from the last fit's coefficients if classes and features are the same.
+        Start from the last fit's coefficients if classes and features are the same and zero is no better start.
     random_state : int, RandomState instance or None, default=None
         For the solver that draws: "sgd".
     verbose : int, default=0
@@ -74,7 +74,8 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
     solver_ : str
         The solver that ran: what "auto" chose.
     optimality_gap_ : float
-        Bound of how far the objective is above its minimum, in the objective's units.
+        How far the objective is above its minimum at most, in the objective's units; without penalty, a quadratic model of
+        that distance.
     status_ : {"converged", "max_iter", "stalled"}
         How the solver ended; "stalled" means rounding stopped progress before `tol`.
     history_ : dict of lists

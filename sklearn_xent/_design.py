@@ -71,7 +71,7 @@ class Design:
                 delta = part_mean - mean
                 mean += delta * (part_total / total)
                 scatter += part_scatter + delta * delta * (part_total * (total - part_total) / total)
-        return mean, scatter / total
+        return mean, np.maximum(scatter, 0) / total
 
 
 class Dense(Design):
@@ -162,7 +162,8 @@ class Dense(Design):
         mean = (weights / total) @ block
         centred = block - mean
         rest = (weights / total) @ centred  # what rounding left of the mean
-        return total, mean + rest, weights @ np.square(centred, out=centred) - total * rest * rest
+        mean, centred = mean + rest, np.subtract(centred, rest, out=centred)
+        return total, mean, weights @ np.square(centred, out=centred)
 
 
 class Sparse(Design):
@@ -214,6 +215,7 @@ class Sparse(Design):
         total = weights.sum()
         missing = np.maximum(total - stored, 0)
         mean = np.bincount(column, weight * values, n_features) / total
+        mean += (np.bincount(column, weight * (values - mean[column]), n_features) - missing * mean) / total
         scatter = np.bincount(column, weight * np.square(values - mean[column]), n_features)
         return [(total, mean, scatter + missing * np.square(mean))]
 

@@ -111,7 +111,7 @@ class Softmax:
         """Weighted second derivatives at the scores that gave `residuals`."""
         probabilities = residuals.copy()
         probabilities[np.arange(len(residuals)), self.labels] += 1
-        return SoftmaxCurvature(weights, probabilities)
+        return SoftmaxCurvature(weights, np.clip(probabilities, 0, 1, out=probabilities))
 
     def spread(self, shift):
         """How far a shift of the scores moves a row's log-odds, at most, for any pair of classes."""

@@ -66,7 +66,7 @@ class Objective:
     def _live(self):
         mean, variance, _ = self._moments
         if self.fit_intercept:  # a constant column is the intercept again: rounding must not bring it to life
-            return np.sqrt(variance) > 4 * np.finfo(float).eps * np.abs(mean)
+            return np.sqrt(variance) > 32 * np.finfo(float).eps * np.abs(mean)
         return (variance > 0) | (mean != 0)
 
     @cached_property

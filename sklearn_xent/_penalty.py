@@ -25,6 +25,7 @@ class ElasticNet:
     def from_C(cls, C, l1_ratio, total_weight, n_features):
         """Build it from scikit-learn's parameters: ``lambda = 1 / (C * total_weight)``."""
         # Beyond 1e100 every coefficient is zero in double precision already; capped, nothing overflows.
+        C, l1_ratio = float(C), float(l1_ratio)  # NumPy's smaller floats would round
         strength = min(1 / C / total_weight, 1e100) if np.isfinite(C) else 0.0
         ones = np.ones(n_features)
         return cls(strength * l1_ratio * ones, strength * (1 - l1_ratio) * ones)
@@ -40,7 +41,7 @@ class ElasticNet:
 
     def value(self, w):
         """Penalty of coefficients `w`, a float."""
-        with np.errstate(under="ignore"):
+        with np.errstate(under="ignore", over="ignore"):
             return float(np.sum(self.l2 * w * w) / 2 + np.sum(self.l1 * np.abs(w)))
 
     def slope(self, w, d, t):

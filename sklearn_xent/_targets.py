@@ -52,12 +52,14 @@ def encode(y, sample_weight, class_weight, multi_class):
     """
     labels, codes = np.unique(y, return_inverse=True)
     codes = codes.reshape(-1)
-    largest = sample_weight.max(initial=0)
+    largest = float(sample_weight.max(initial=0))
     if largest == 0:
         raise ValueError("sample_weight is zero everywhere; at least two classes need rows with a positive weight.")
     weights = sample_weight / largest  # so that no sum overflows
     if isinstance(class_weight, dict):
-        weights = weights * _factors(labels, class_weight)[codes]
+        factors = _factors(labels, class_weight)
+        most = max(float(factors.max()), 1e-300)
+        weights, largest = weights * (factors / most)[codes], largest * most
     labels, codes = _weighted_classes(labels, codes, weights)
     multinomial = multi_class == "multinomial" and len(labels) > 2
     loss = Softmax(codes, len(labels)) if multinomial else Logistic(_signs(codes, len(labels)))
@@ -117,12 +119,11 @@ def _signs(codes, n_classes):
 
 def _balanced_tasks(weights, member):
     """Weigh, in each binary task, its one class and the rest equally."""
-    inside = np.sum(weights * member, axis=0)
-    outside = weights.sum() - inside
-    return weights * weights.sum() / 2 * np.where(member, 1 / inside, 1 / outside)
+    inside, outside = np.sum(weights * member, axis=0), np.sum(weights * ~member, axis=0)
+    return weights.sum() / 2 * (weights / np.where(member, inside, outside))
 
 
 def _balanced(weights, codes):
     """Weigh all classes equally."""
     sums = np.bincount(codes, weights)
-    return (weights * (weights.sum() / (len(sums) * sums))[codes])[:, None]
+    return (weights.sum() / len(sums) * (weights / sums[codes]))[:, None]

@@ -1,5 +1,6 @@
 """What every solver shares: parameters by name, units, a start, a monitored run."""
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from sklearn_xent._minimise import Controls, Monitor
@@ -41,7 +42,7 @@ class Solver(BaseEstimator):
         self.check_params()
         with team(objective.design.size * objective.shape[0]):
             objective = self._prepare(objective)
-            point = objective.origin() if start is None else objective.at(*objective.lower(*start))
+            point = objective.origin() if start is None else _warm(objective, start)
             monitor = Monitor(objective, Controls() if controls is None else controls, self._patience)
             self._run(point, monitor, random_state)
             return monitor.solution()
@@ -58,3 +59,11 @@ class Solver(BaseEstimator):
 
     def _run(self, point, monitor, random_state):
         raise NotImplementedError
+
+
+def _warm(objective, start):
+    """Return the point of the coefficients given, or the origin where that is better: a start may come from other data."""
+    origin = objective.origin()
+    with np.errstate(over="ignore", invalid="ignore"):
+        point = objective.at(*objective.lower(*start))
+        return point if point.value <= origin.value else origin

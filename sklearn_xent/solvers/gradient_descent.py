@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_xent._checks import check_real
+from sklearn_xent._checks import check_real_or
 from sklearn_xent._minimise import iterate
 from sklearn_xent._penalty import soft_threshold
 from sklearn_xent.solvers._base import Solver
@@ -28,10 +28,9 @@ class GradientDescent(Solver):
         self.momentum = momentum
 
     def check_params(self):
-        if self.step_size != "lipschitz":
-            check_real("step_size", self.step_size, "'lipschitz' or a positive float", lambda v: 0 < v < np.inf)
-        if self.momentum != "nesterov":
-            check_real("momentum", self.momentum, "'nesterov' or a float from 0 up to, not including, 1", lambda v: 0 <= v < 1)
+        check_real_or("step_size", self.step_size, "lipschitz", "a positive float", lambda v: 0 < v < np.inf)
+        allowed = "a float from 0 up to, not including, 1"
+        check_real_or("momentum", self.momentum, "nesterov", allowed, lambda v: 0 <= v < 1)
 
     def _prepare(self, objective):
         return objective
@@ -49,7 +48,8 @@ class GradientDescent(Solver):
             # A given step may be too long: then the iterates grow without bound, and there is nothing to go on with.
             return following if following.value < 1e100 else None
 
-        iterate(point, step, monitor)
+        with np.errstate(over="ignore", invalid="ignore"):
+            iterate(point, step, monitor)
 
 
 def _inverse(lipschitz):

@@ -22,7 +22,8 @@ class _Variables:
         bound = objective.curvature_bound + objective.penalty.l2
         self.unit = np.divide(1, np.sqrt(bound), out=np.zeros_like(bound), where=bound > 0)
         self.split = not objective.penalty.smooth
-        self.bounds = [(0, None)] * (2 * int(np.prod(objective.shape))) if self.split else None
+        self.count = int(np.prod(objective.shape)) * (2 if self.split else 1)
+        self.bounds = [(0, None)] * self.count if self.split else None
         self.point, self._x = None, None
         self._reference, self._offset = None, 0.0
 
@@ -103,7 +104,7 @@ class _QuasiNewton(Solver):
                     jac=True,
                     bounds=variables.bounds,
                     callback=callback,
-                    **self._options(variables.split),
+                    **self._options(variables.split, variables.count),
                 )
             except StopIteration:  # SciPy before 1.11 lets it through
                 break
@@ -128,8 +129,8 @@ class LBFGS(_QuasiNewton):
     def check_params(self):
         check_integer("memory", self.memory, 1)
 
-    def _options(self, split):
-        return _lbfgsb_options(self.memory)
+    def _options(self, split, count):
+        return _lbfgsb_options(min(self.memory, count))
 
 
 class BFGS(_QuasiNewton):
@@ -143,9 +144,9 @@ class BFGS(_QuasiNewton):
         if objective.penalty.smooth:
             check_memory("bfgs", "lbfgs", 1, int(np.prod(objective.shape)))
 
-    def _options(self, split):
+    def _options(self, split, count):
         if split:
-            return _lbfgsb_options(100)
+            return _lbfgsb_options(min(100, count))
         return {"method": "BFGS", "options": {"gtol": 0.0, "maxiter": UNLIMITED}}
 
 

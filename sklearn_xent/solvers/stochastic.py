@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_xent._checks import check_integer, check_real
+from sklearn_xent._checks import check_integer, check_real, check_real_or
 from sklearn_xent._penalty import soft_threshold
 from sklearn_xent.solvers._base import Solver
 
@@ -44,8 +44,7 @@ class StochasticGradientDescent(Solver):
     def check_params(self):
         check_integer("batch_size", self.batch_size, 1)
         check_integer("n_epochs", self.n_epochs, 1)
-        if self.step_size != "auto":
-            check_real("step_size", self.step_size, "'auto' or a positive float", lambda v: 0 < v < np.inf)
+        check_real_or("step_size", self.step_size, "auto", "a positive float", lambda v: 0 < v < np.inf)
         check_real("momentum", self.momentum, "a float from 0 up to, not including, 1", lambda v: 0 <= v < 1)
         if not isinstance(self.adagrad, bool | np.bool_):
             raise TypeError(f"adagrad must be True or False; got {self.adagrad!r}.")
@@ -58,16 +57,17 @@ class StochasticGradientDescent(Solver):
         monitor.controls.max_iter = min(monitor.controls.max_iter, self.n_epochs)
         objective = point.objective
         state = _State(point, self._steps(objective), self.momentum)
-        while not monitor.accept(point):
-            rate = 1.0 if self.adagrad else 1 / np.sqrt(1 + monitor.n_iter / HALF_LIFE)
-            order = random_state.permutation(objective.design.shape[0])
-            for start in range(0, len(order), self.batch_size):
-                state.update(objective, order[start : start + self.batch_size], rate)
-            point = state.average(objective)
-            if not point.value < 1e100:
-                break
+        with np.errstate(over="ignore", invalid="ignore"):  # a given step may be too long
+            while not monitor.accept(point):
+                rate = 1.0 if self.adagrad else 1 / np.sqrt(1 + monitor.n_iter / HALF_LIFE)
+                order = random_state.permutation(objective.design.shape[0])
+                for start in range(0, len(order), self.batch_size):
+                    state.update(objective, order[start : start + self.batch_size], rate)
+                point = state.average(objective)
+                if not point.value < 1e100:
+                    break
         if not objective.penalty.smooth:
-            monitor.accept(_sparser(monitor.best))
+            monitor.refine(_sparser(monitor.best))
         monitor.stall()
 
     def _steps(self, objective):

@@ -1,0 +1,137 @@
+"""Odd but legal: what a careful reviewer tried. Right answers, finite attributes, no warning but the one about convergence."""
+
+import warnings
+
+import numpy as np
+import pytest
+import reference
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent.solvers import LBFGS, SOLVERS, GradientDescent, StochasticGradientDescent
+
+RNG = np.random.default_rng(0)
+DATA = {
+    "two rows": (np.array([[0.0], [1.0]]), [0, 1]),
+    "all zero": (np.zeros((10, 3)), np.arange(10) % 2),
+    "empty sparse": (sparse.csr_matrix((10, 4)), np.arange(10) % 2),
+    "separable": (np.arange(20.0)[:, None], np.arange(20) >= 10),
+    "wide": (RNG.standard_normal((10, 60)), np.arange(10) % 3),
+    "twenty classes": (RNG.standard_normal((100, 5)), np.arange(100) % 20),
+    "same rows, other labels": (np.ones((6, 2)), [0, 1, 2, 0, 1, 2]),
+}
+PARAMETERS = [
+    {},
+    {"C": np.inf},
+    {"C": np.inf, "fit_intercept": False},
+    {"C": 1e-300},
+    {"C": 1e300, "l1_ratio": 1.0},
+    {"C": 1e12},
+    {"l1_ratio": 1e-300},
+    {"l1_ratio": 1 - 1e-16},
+    {"class_weight": "balanced", "multi_class": "multinomial"},
+    {"C": np.inf, "multi_class": "multinomial"},
+]
+
+
+def quiet(estimator, *arguments):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return estimator.fit(*arguments)
+
+
+@pytest.mark.parametrize("params", PARAMETERS, ids=str)
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_attribute_is_finite(solver, data, params):
+    X, y = DATA[data]
+    fit = quiet(CrossEntropyClassifier(solver=solver, max_iter=50, random_state=0, **params), X, y)
+    for value in (fit.coef_, fit.intercept_, fit.optimality_gap_, fit.predict_proba(X), fit.history_["objective"]):
+        assert np.all(np.isfinite(value))
+    assert 1 <= fit.n_iter_[0] <= 50
+    if solver in {"auto", "newton"} and data != "separable":
+        assert fit.status_ == "converged"
+
+
+@pytest.mark.parametrize("n_samples", [5, 60, 1000])
+@pytest.mark.parametrize("constant", [0.1, 1 / 3, 123.456, 1e6])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_a_constant_column_is_recognised_through_rounding(container, constant, n_samples):
+    X, y, weights = reference.make_problem(2, n_samples)
+    padded = container(np.column_stack([X, np.full(n_samples, constant)]))
+    fit = quiet(CrossEntropyClassifier(C=np.inf, max_iter=20), padded, y, weights)
+    assert fit.coef_[0, -1] == 0
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("tiny", [1e-17, 1e-100, 1e-310])
+def test_balancing_a_class_of_next_to_no_weight(tiny, multi_class):
+    X, y, _ = reference.make_problem(3)
+    balanced = {"class_weight": "balanced", "multi_class": multi_class, "tol": 1e-12}
+    rare = CrossEntropyClassifier(**balanced).fit(X, y, np.where(y == 1, tiny, 1.0))
+    assert rare.status_ == "converged"
+    if multi_class == "multinomial":  # balancing undoes the weights; what is left of them is their sum, beside C
+        plain = CrossEntropyClassifier(C=np.mean(y != 1), **balanced).fit(X, y)
+        np.testing.assert_allclose(rare.coef_, plain.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("C", [1e7, 1e8])
+@pytest.mark.parametrize("tol", [1e-2, 1e-6])
+def test_separable_data_under_a_faint_lasso_is_certified_by_duality(C, tol):
+    X, y = np.arange(20.0)[:, None] - 9.5, np.arange(20) >= 10
+    fit = quiet(CrossEntropyClassifier(C=C, l1_ratio=1.0, tol=tol), X, y)
+    best = quiet(CrossEntropyClassifier(C=C, l1_ratio=1.0, tol=1e-13), X, y)
+    assert fit.history_["objective"][-1] - best.history_["objective"][-1] <= fit.optimality_gap_ * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("C", [1.0, np.inf])
+@pytest.mark.parametrize("factor", [1e3, 1e16, 1e150, 1e300])
+def test_a_wild_warm_start_is_not_followed(factor, C, multi_class):
+    X, y, _ = reference.make_problem(3)
+    fit = CrossEntropyClassifier(C=C, warm_start=True, multi_class=multi_class).fit(X, y)
+    coef = fit.coef_.copy()
+    fit.coef_, fit.intercept_ = fit.coef_ * factor, fit.intercept_ * factor
+    fit.fit(X, y)
+    assert fit.status_ == "converged"
+    np.testing.assert_allclose(fit.coef_, coef, rtol=1e-2, atol=1e-3)
+
+
+def test_saturated_scores_are_not_mistaken_for_an_optimum():
+    """Where every curvature underflows, the Newton decrement is zero: the gradient must speak."""
+    X, y, _ = reference.make_problem(2)
+    fit = CrossEntropyClassifier(C=np.inf, warm_start=True).fit(X * 1e-8, y)
+    fit.fit(X * 1e8, y)
+    np.testing.assert_allclose(fit.coef_ * 1e8, CrossEntropyClassifier(C=np.inf).fit(X, y).coef_, rtol=1e-3)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("step", [1e3, 1e155, 1e300])
+@pytest.mark.parametrize("kind", [GradientDescent, StochasticGradientDescent])
+def test_steps_too_long_end_in_the_warning_and_finite_coefficients(kind, step, l1_ratio):
+    X, y, _ = reference.make_problem(3)
+    fit = quiet(CrossEntropyClassifier(solver=kind(step_size=step), l1_ratio=l1_ratio, max_iter=50, random_state=0), X, y)
+    assert fit.status_ != "converged"
+    assert np.all(np.isfinite(fit.coef_))
+
+
+def test_numbers_of_any_type_and_size_as_parameters():
+    X, y, _ = reference.make_problem(2)
+    expected = CrossEntropyClassifier(C=0.125, tol=1e-14).fit(X, y).coef_
+    for C in (np.float16(0.125), np.float32(0.125)):
+        np.testing.assert_allclose(CrossEntropyClassifier(C=C, tol=1e-14).fit(X, y).coef_, expected, rtol=1e-12)
+    assert CrossEntropyClassifier(solver=LBFGS(memory=10**12)).fit(X, y).status_ == "converged"
+    with pytest.raises(ValueError, match="C must be a positive number"):
+        CrossEntropyClassifier(C=10**400).fit(X, y)
+    with pytest.raises(TypeError, match="step_size must be 'lipschitz' or a positive float"):
+        CrossEntropyClassifier(solver=GradientDescent(step_size=np.ones(2))).fit(X, y)
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e308])
+def test_weights_at_the_ends_of_the_range(scale):
+    X, y, _ = reference.make_problem(2)
+    weighted = CrossEntropyClassifier(C=np.inf).fit(X, y, np.full(len(y), scale))
+    np.testing.assert_allclose(weighted.coef_, CrossEntropyClassifier(C=np.inf).fit(X, y).coef_, rtol=1e-3)
+    by_class = CrossEntropyClassifier(C=np.inf, class_weight={0: scale, 1: scale}).fit(X, y)
+    np.testing.assert_allclose(by_class.coef_, weighted.coef_, rtol=1e-3)
