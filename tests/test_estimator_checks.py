@@ -1,7 +1,9 @@
 """scikit-learn's own checks over every deterministic solver; none is expected to fail."""
 
 import pytest
+from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -35,3 +37,9 @@ def test_checks_that_check_estimator_does_not_run(estimator):
     estimator_checks.check_dataframe_column_names_consistency(name, estimator)
     if estimator.fit_intercept:
         estimator_checks.check_class_weight_balanced_linear_classifier(name, estimator)
+    if estimator.fit_intercept and estimator.class_weight is None:  # it asks that balancing improves on the estimator
+        X, y = make_classification(n_samples=100, n_features=5, weights=[0.8, 0.2], class_sep=0.5, random_state=0)
+        X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+        estimator_checks.check_class_weight_balanced_classifiers(
+            name, estimator, X_train, y_train, X_test, y_test, weights=[0.8, 0.2]
+        )
