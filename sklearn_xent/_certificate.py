@@ -114,7 +114,7 @@ def half_squared_decrement(point, columns):
     """``gᵀ H⁻¹ g / 2`` over some columns of all outputs, H explicit where small, otherwise by conjugate gradients."""
     part = point.restrict(columns)
     gradient = part.gradient
-    if part.objective.hessian_order <= MOST_EXPLICIT:
+    if part.objective.hessian_order <= MOST_EXPLICIT and part.objective.small_hessian:
         hessian = part.hessian()
         blocks = gradient.reshape(len(hessian), -1)
         return sum(float(g @ spd_solve(H, g)) for H, g in zip(hessian, blocks, strict=True)) / 2

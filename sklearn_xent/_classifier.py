@@ -184,6 +184,7 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
             random_state=random_state,
         )
         self.classes_ = targets.classes
+        self._multinomial = self.multi_class == "multinomial" and len(targets.classes) > 2
         self.coef_, self.intercept_ = solution.coef, solution.intercept
         self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
         self.n_passes_ = solution.n_passes
@@ -223,7 +224,7 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
         for name in ("fit_intercept", "warm_start"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise TypeError(f"{name} must be True or False; got {getattr(self, name)!r}.")
-        check_integer("verbose", int(self.verbose) if isinstance(self.verbose, bool) else self.verbose, 0)
+        check_integer("verbose", int(self.verbose) if isinstance(self.verbose, bool | np.bool_) else self.verbose, 0)
         if not (self.class_weight is None or isinstance(self.class_weight, dict)):
             check_option("class_weight", self.class_weight, ("balanced",))
         return _check_solver(self.solver), check_random_state(self.random_state)
@@ -264,7 +265,7 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
             Logarithms of the probabilities, in the order of `classes_`.
         """
-        return _targets.log_probabilities(self._scores(X), self.multi_class == "multinomial" and len(self.classes_) > 2)
+        return _targets.log_probabilities(self._scores(X), self._multinomial)
 
     def predict_proba(self, X):
         """Probabilities; One-vs-Rest scores are normalised over the classes.
@@ -301,7 +302,7 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
     def estimators_(self):
         """One fitted binary classifier a One-vs-Rest task; their coefficients are views of this estimator's."""
         check_is_fitted(self)
-        if self.multi_class == "multinomial" and len(self.classes_) > 2:
+        if self._multinomial:
             raise AttributeError("A multinomial fit has no binary classifiers; estimators_ needs multi_class='ovr'.")
         return [self._task(k) for k in range(len(self.intercept_))]
 

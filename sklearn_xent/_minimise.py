@@ -64,10 +64,13 @@ class Monitor:
     controls : Controls
     patience : int
         Iterations without progress, in objective or gap, after which rounding is taken to have won.
+    max_iter : int, optional
+        The solver's own limit of iterations, beside the caller's.
     """
 
-    def __init__(self, objective, controls, patience):
+    def __init__(self, objective, controls, patience, max_iter=np.inf):
         self.objective, self.controls, self.patience = objective, controls, patience
+        self.max_iter = min(max_iter, controls.max_iter)
         self.target = controls.tol * objective.constant_value
         self.certificate = Certificate(objective, self.target)
         self.status = None
@@ -82,9 +85,10 @@ class Monitor:
         gap = self.certificate.gap(point)
         self._watch_progress(point, gap)
         self._record(point, gap)
+        self._report()
         if gap <= self.target:
             self.status = Status.CONVERGED
-        elif self.n_iter >= self.controls.max_iter:
+        elif self.n_iter >= self.max_iter:
             self.status = Status.MAX_ITER
         elif self._idle >= self.patience:
             self.status = Status.STALLED
@@ -136,8 +140,11 @@ class Monitor:
         entry = {"objective": point.value, "gap": gap, "passes": self.objective.n_passes, "seconds": seconds}
         for name, value in entry.items():
             self.controls.history[name].append(value)
+
+    def _report(self):
         if self.controls.verbose:
-            print(f"{self.n_iter:5d}  passes {entry['passes']:8.1f}  objective {point.value:.12g}  gap {gap:.3g}")
+            passes, value, gap = (self.controls.history[name][-1] for name in ("passes", "objective", "gap"))
+            print(f"{self.n_iter:5d}  passes {passes:8.1f}  objective {value:.12g}  gap {gap:.3g}")
 
 
 def iterate(point, step, monitor):

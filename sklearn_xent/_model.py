@@ -140,13 +140,17 @@ class _Accelerated:
         return length
 
     def polish(self):
-        """Newton step on the face of x, flipping signs set to zero; kept if it descends."""
+        """Newton step on the face of x, flipping signs set to zero, as long as descends; up to the first flip it does."""
         x, h, l1 = self.x, self.h, self.l1
         newton = self.model.solve(-(h + l1 * np.sign(x)), x != 0)
-        end = np.where(np.sign(x + newton) == np.sign(x), x + newton, 0.0)
-        step = end - x
-        product = self.model.product(step)
-        change = np.vdot(h, step) + np.vdot(step, product) / 2 + np.sum(l1 * (np.abs(end) - np.abs(x)))
-        if change <= 0:
-            self.x, self.h = end, h + product
-            self.y, self.h_y, self.t = self.x, self.h, 1.0
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            first_flip = np.min(np.where(x * newton < 0, -x / newton, np.inf))
+        for t in (1.0, 0.5, 0.25, 0.1, min(first_flip * (1 + 1e-12), 1.0)):
+            end = np.where(np.sign(x + t * newton) == np.sign(x), x + t * newton, 0.0)
+            step = end - x
+            product = self.model.product(step)
+            change = np.vdot(h, step) + np.vdot(step, product) / 2 + np.sum(l1 * (np.abs(end) - np.abs(x)))
+            if change <= 0:
+                self.x, self.h = end, h + product
+                self.y, self.h_y, self.t = self.x, self.h, 1.0
+                break

@@ -54,7 +54,11 @@ class Objective:
     @cached_property
     def _moments(self):
         total = self.row_weight.sum()
-        mean, variance = self.design.moments(self.row_weight / total)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, variance = self.design.moments(self.row_weight / total)
+            finite = np.all(np.isfinite(mean * mean + variance))
+        if not finite:
+            raise ValueError("X has values whose squares overflow; divide its largest columns until all are below 1e150.")
         return mean, variance * total, mean * mean * total
 
     @property
@@ -129,7 +133,7 @@ class Objective:
         """Invert `lift`; coefficients of columns that this objective ignores are dropped."""
         used = self.scale > 0
         W = np.divide(coef, self.scale, out=np.zeros_like(coef), where=used)
-        return W, intercept + (W * self.scale) @ self.centre
+        return W, intercept + (W * self.scale) @ self.centre if self.fit_intercept else np.zeros_like(intercept)
 
     def origin(self):
         """Return the `Point` where all coefficients are zero; needs no pass."""
@@ -150,6 +154,19 @@ class Objective:
     def hessian_order(self):
         """Order of a block of the Hessian: n_features, times n_outputs where the loss couples them."""
         return self.shape[1] * (self.shape[0] if self.loss.n_tasks == 1 else 1)
+
+    @property
+    def small_hessian(self):
+        """Whether forming the Hessian takes no more memory than X does (or a hundred megabytes)."""
+        return self.hessian_numbers <= max(self.design.size, 12_500_000)
+
+    @property
+    def hessian_numbers(self):
+        """How many numbers an explicit Hessian takes: its blocks, and row weights of each pair of coupled outputs."""
+        n_blocks = self.shape[0] * self.shape[1] // self.hessian_order if self.shape[1] else 1
+        coupled = self.shape[0] // n_blocks
+        n_pairs = n_blocks * coupled * (coupled + 1) // 2
+        return n_blocks * self.hessian_order**2 + 2 * n_pairs * self.design.shape[0]
 
     def with_scale(self, scale):
         """Return the same objective in other units; all of it that was computed about the columns is kept."""

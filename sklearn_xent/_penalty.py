@@ -55,10 +55,6 @@ class ElasticNet:
         sign = np.where(w != 0, np.sign(w), np.sign(d))
         return float(np.sum(self.l2 * w * d) + np.sum(self.l1 * sign * d))
 
-    def prox(self, x, step):
-        """Minimiser of ``step * penalty(w) + |w - x|² / 2``; `step` is a scalar or broadcasts with `x`."""
-        return soft_threshold(x, step * self.l1) / (1 + step * self.l2)
-
     def steepest(self, w, gradient):
         """Minimum-norm subgradient of loss + penalty at `w`, given the gradient of the loss."""
         g = gradient + self.l2 * w

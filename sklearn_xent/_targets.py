@@ -91,9 +91,9 @@ def log_probabilities(scores, multinomial):
 def _factors(labels, class_weight):
     for label, weight in class_weight.items():
         real = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
-        if not real or not 0 <= weight < np.inf:
+        if not real or not 0 <= weight <= float(np.finfo(float).max):
             raise ValueError(f"class_weight must give non-negative finite numbers; class {label!r} has {weight!r}.")
-    if not any(label in class_weight for label in labels.tolist()):
+    if class_weight and not any(label in class_weight for label in labels.tolist()):
         raise ValueError(
             f"class_weight names none of the classes in y: it weights {list(class_weight)}, y has {labels.tolist()}."
         )

@@ -135,3 +135,55 @@ def test_weights_at_the_ends_of_the_range(scale):
     np.testing.assert_allclose(weighted.coef_, CrossEntropyClassifier(C=np.inf).fit(X, y).coef_, rtol=1e-3)
     by_class = CrossEntropyClassifier(C=np.inf, class_weight={0: scale, 1: scale}).fit(X, y)
     np.testing.assert_allclose(by_class.coef_, weighted.coef_, rtol=1e-3)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_warm_start_without_intercept_forgets_the_last_one(solver):
+    X, y, _ = reference.make_problem(2)
+    estimator = CrossEntropyClassifier(solver=solver, warm_start=True, random_state=0)
+    fit = quiet(quiet(estimator, X, y).set_params(fit_intercept=False), X, y)
+    assert fit.intercept_ == 0
+    cold = CrossEntropyClassifier(fit_intercept=False).fit(X, y)
+    excess = fit.history_["objective"][-1] - cold.history_["objective"][-1]
+    assert excess <= fit.optimality_gap_ + 1e-12
+
+
+def test_parameters_set_after_a_fit_do_not_change_its_predictions():
+    X, y, _ = reference.make_problem(3)
+    fit = CrossEntropyClassifier().fit(X, y)
+    before = fit.predict_proba(X)
+    np.testing.assert_array_equal(fit.set_params(multi_class="multinomial").predict_proba(X), before)
+    assert len(fit.estimators_) == 3
+
+
+def test_values_whose_squares_overflow_are_refused():
+    X, y, _ = reference.make_problem(2)
+    with pytest.raises(ValueError, match="squares overflow; divide its largest columns"):
+        CrossEntropyClassifier().fit(X * 1e155, y)
+
+
+def test_many_classes_take_no_more_memory_than_they_must():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20_000, 4)), rng.integers(0, 60, 20_000)
+    fit = CrossEntropyClassifier(multi_class="multinomial").fit(X, y)
+    assert fit.solver_ == "newton-cg"
+    assert fit.status_ == "converged"
+
+
+def test_small_freedoms_of_type():
+    X, y, _ = reference.make_problem(2)
+    assert CrossEntropyClassifier(class_weight={}).fit(X, y).status_ == "converged"
+    assert CrossEntropyClassifier(verbose=np.False_).fit(X, y).status_ == "converged"
+    with pytest.raises(ValueError, match="class_weight must give non-negative finite numbers"):
+        CrossEntropyClassifier(class_weight={0: 10**400}).fit(X, y)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("solver", ["newton", "newton-cg"])
+def test_faint_elastic_net_on_nearly_separable_classes(solver, weighted):
+    """The inner problem is conditioned like 1e9 here: only steps on its face end it."""
+    rng = np.random.default_rng(62)
+    X = rng.standard_normal((19, 7)) * [1.8, 0.8, 0.8, 67.6, 1.2, 18.1, 5.7] + [16.1, 12.4, 7.5, -7.6, -0.4, 7.2, 0.7]
+    y, weights = np.arange(19) % 3, rng.choice([1e-6, 1e-3, 1.0, 2.0], 19) if weighted else None
+    fit = CrossEntropyClassifier(C=4e4, l1_ratio=0.3, multi_class="multinomial", solver=solver, max_iter=100)
+    assert fit.fit(X, y, weights).status_ == "converged"

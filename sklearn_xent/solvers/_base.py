@@ -43,7 +43,7 @@ class Solver(BaseEstimator):
         with team(objective.design.size * objective.shape[0]):
             objective = self._prepare(objective)
             point = objective.origin() if start is None else _warm(objective, start)
-            monitor = Monitor(objective, Controls() if controls is None else controls, self._patience)
+            monitor = Monitor(objective, Controls() if controls is None else controls, self._patience, self._limit())
             self._run(point, monitor, random_state)
             return monitor.solution()
 
@@ -56,6 +56,10 @@ class Solver(BaseEstimator):
 
     def _prepare(self, objective):
         return standardised(objective)
+
+    def _limit(self):
+        """Most iterations by the solver's own parameters."""
+        return np.inf
 
     def _run(self, point, monitor, random_state):
         raise NotImplementedError

@@ -16,11 +16,14 @@ class Auto(Solver):
     larger blocks                        `NewtonCG`
     ===================================  ================================
 
-    The order of a Hessian block is n_features; for softmax, n_features times n_classes.
+    The order of a Hessian block is n_features; for softmax, n_features times n_classes. A Hessian that takes more memory
+    than X (and a hundred megabytes) counts as larger.
     """
 
     def chosen(self, objective):
-        return Newton() if objective.hessian_order <= 500 or not objective.penalty.smooth else NewtonCG()
+        if not objective.penalty.smooth:
+            return Newton()
+        return Newton() if objective.hessian_order <= 500 and objective.small_hessian else NewtonCG()
 
     def minimise(self, objective, controls=None, start=None, random_state=None):
         """Minimise an objective with the solver chosen for it; see `Solver.minimise`."""

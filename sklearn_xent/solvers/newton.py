@@ -31,20 +31,20 @@ class Newton(Solver):
     def _run(self, point, monitor, random_state):
         objective = point.objective
         if objective.penalty.smooth:
-            n_blocks = objective.shape[0] * objective.shape[1] // objective.hessian_order
-            check_memory("newton", "newton-cg", n_blocks, objective.hessian_order)
+            check_memory("newton", "newton-cg", objective.hessian_numbers)
         newton_iterations(point, monitor, _model)
 
 
 def _model(point):
     """Explicit where the working set's Hessian is small, as an operator where factoring it would take too long."""
-    small = point.objective.penalty.smooth or point.objective.hessian_order <= LARGEST_WORKING_HESSIAN
-    return ExplicitModel(point) if small else ImplicitModel(point, accuracy=0.01, max_iter=500)
+    objective = point.objective
+    small = objective.hessian_order <= LARGEST_WORKING_HESSIAN and objective.small_hessian
+    return ExplicitModel(point) if small or objective.penalty.smooth else ImplicitModel(point, accuracy=0.01, max_iter=500)
 
 
-def check_memory(solver, alternative, n_matrices, order):
-    """Raise unless dense matrices of some order can reasonably be held."""
-    size = 8e-9 * n_matrices * order**2
+def check_memory(solver, alternative, numbers):
+    """Raise unless a dense Hessian of so many numbers can reasonably be held."""
+    size = 8e-9 * numbers
     if size > LARGEST_DENSE_GB:
         raise ValueError(
             f"solver={solver!r} would work with a dense Hessian of {size:.0f} GB here; "

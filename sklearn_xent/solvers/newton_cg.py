@@ -11,9 +11,9 @@ from sklearn_xent.solvers.newton import newton_iterations
 class NewtonCG(Solver):
     """Newton with conjugate gradients: never forms a Hessian, so many features cost only passes.
 
-    Preconditioned by the Hessian's approximate diagonal. The forcing term ``min(1/2, sqrt(|g| / |g_0|))`` keeps
-    early steps cheap and late steps superlinear (Dembo, Eisenstat & Steihaug 1982; Nocedal & Wright 2006, section 7.1). With
-    an l1 penalty, proximal Newton on a working set.
+    Preconditioned by the Hessian's approximate diagonal. The forcing term ``min(1/2, sqrt(r), 10 r + 1e-3)``, r the gradient
+    norm beside the first, keeps early steps cheap and late steps fast (Dembo, Eisenstat & Steihaug 1982; Nocedal & Wright
+    2006, section 7.1). With an l1 penalty, proximal Newton on a working set.
 
     Parameters
     ----------

@@ -142,7 +142,7 @@ class BFGS(_QuasiNewton):
 
     def _check_size(self, objective):
         if objective.penalty.smooth:
-            check_memory("bfgs", "lbfgs", 1, int(np.prod(objective.shape)))
+            check_memory("bfgs", "lbfgs", int(np.prod(objective.shape)) ** 2)
 
     def _options(self, split, count):
         if split:

@@ -52,9 +52,11 @@ class StochasticGradientDescent(Solver):
     def _prepare(self, objective):
         return objective
 
+    def _limit(self):
+        return self.n_epochs
+
     def _run(self, point, monitor, random_state):
         random_state = check_random_state(random_state)
-        monitor.controls.max_iter = min(monitor.controls.max_iter, self.n_epochs)
         objective = point.objective
         state = _State(point, self._steps(objective), self.momentum)
         with np.errstate(over="ignore", invalid="ignore"):  # a given step may be too long
