@@ -2,11 +2,12 @@
 
 Weak duality: the residuals of any point, scaled by theta <= 1, are feasible for the dual problem (their weighted sum is zero,
 because the intercept is profiled), so that primal minus dual objective bounds F(W) - F*. Written as sums of non-negative
-Fenchel terms, one a coefficient, nothing cancels and the bound stays meaningful down to rounding. Computing it
-costs no pass: ``X.T @ residuals`` is the gradient.
+Fenchel terms, one a coefficient, nothing cancels and the bound stays meaningful down to rounding. It costs no
+pass: ``X.T @ residuals`` is the gradient.
 
 Coefficients without a penalty (`C=inf`, or a penalty below rounding) have no dual bound. Their share is half the squared
-Newton decrement on those coordinates, the quadratic model's distance to its minimum (Boyd & Vandenberghe 2004, section 9.5).
+Newton decrement on those coordinates, the quadratic model's distance to its minimum (Boyd & Vandenberghe 2004, section 9.5): an
+estimate, not a bound, and at the price of a Hessian, so that it is computed only where it can decide something.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
 """Homes of the data matrix: what a solver may ask of X, answered for dense and sparse storage.
 
-Everything is a sum over row blocks, so that no home needs random access or a second copy of X. `Meter` counts how often
-the data was read: one `dot` and one `tdot` make a pass.
+Products, Gram matrices and moments are sums over rows, so that they need neither random access nor a second copy of X; `rows`
+(stochastic gradients) and `columns` (working sets) copy what they take. `Meter` counts how often the data was
+read: one `dot` and one `tdot` make a pass.
 """
 
 from functools import cached_property
