@@ -12,6 +12,8 @@ from scipy import sparse
 
 from sklearn_xent._threads import in_threads
 
+# Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.
+
 BLOCK_ELEMENTS = 2**16  # half a MiB of float64: a block and what is made of it stay in a level-2 cache
 
 
@@ -26,9 +28,9 @@ class Meter:
         self.passes += share / 2
 
 
-def row_blocks(n_rows, width):
-    """Slices of consecutive rows of `width` numbers, each of about `BLOCK_ELEMENTS` numbers."""
-    step = max(256, BLOCK_ELEMENTS // max(width, 1))
+def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
+    """Slices of consecutive rows of `width` numbers, each slice of about `elements` numbers."""
+    step = max(256, elements // max(width, 1))
     return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
@@ -61,18 +63,18 @@ class Design:
     def moments(self, weights):
         """Weighted mean and variance of every column; `weights` of shape (n_samples,) sum to one.
 
-        Parts are merged by the update of Chan, Golub & LeVeque (1983), "Algorithms for computing the sample
-        variance", so that an offset costs no accuracy.
+        Sums about a guess of the mean, repeated about the mean where the guess was so far off that the difference
+        of the sums would cancel (Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance").
         """
-        self.meter.read(self.share)
-        total, mean, scatter = 0.0, np.zeros(self.shape[1]), np.zeros(self.shape[1])
-        for part_total, part_mean, part_scatter in self._partial_moments(weights):
-            if part_total > 0:
-                total += part_total
-                delta = part_mean - mean
-                mean += delta * (part_total / total)
-                scatter += part_scatter + delta * delta * (part_total * (total - part_total) / total)
-        return mean, np.maximum(scatter, 0) / total
+        guess = self._typical()
+        for _ in range(2):
+            self.meter.read(self.share)
+            first, second = self._sums_about(guess, weights)
+            mean, square = guess + first, np.square(first)
+            if not np.any(square > 0.9 * second):
+                break
+            guess = mean
+        return mean, np.maximum(second - square, 0)
 
 
 class Dense(Design):
@@ -97,9 +99,9 @@ class Dense(Design):
 
         def of_blocks(blocks):
             for rows in self._joined(blocks):
-                np.matmul(self._block(rows), W.T, out=out[rows])
+                np.dot(self._block(rows), W.T, out=out[rows])
 
-        in_threads(of_blocks, row_blocks(*self.shape))
+        in_threads(of_blocks, row_blocks(*self.shape), self.size * len(W))
         return out
 
     def tdot(self, R):
@@ -107,9 +109,9 @@ class Dense(Design):
         self.meter.read(self.share)
 
         def of_blocks(blocks):
-            return sum(R[rows].T @ self._block(rows) for rows in self._joined(blocks))
+            return sum(np.dot(R[rows].T, self._block(rows)) for rows in self._joined(blocks))
 
-        return sum(in_threads(of_blocks, row_blocks(*self.shape)))
+        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * R.shape[1]))
 
     def gram(self, weights, centre, scale):
         """Weighted Gram matrices of the centred, scaled columns, one for each column of `weights` (>= 0), and their sums.
@@ -122,21 +124,22 @@ class Dense(Design):
             ``sum_i weights_i x_i``.
         """
         self.meter.read(self.share)
+        n_weights, n_features = weights.shape[1], self.shape[1]
+        blocks = row_blocks(self.shape[0], n_features, max(BLOCK_ELEMENTS, 512 * n_features))
 
         def of_blocks(blocks):
-            n_weights, n_features = weights.shape[1], self.shape[1]
             gram, cross = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features))
             buffer = np.empty((blocks[0].stop - blocks[0].start, n_features))
             for rows in blocks:
                 block = self._affine(rows, centre, scale)
-                cross += weights[rows].T @ block
+                cross += np.dot(weights[rows].T, block)
                 roots = np.sqrt(weights[rows])
                 for k in range(n_weights):
                     weighted = np.multiply(block, roots[:, k : k + 1], out=buffer[: len(block)])
-                    gram[k] += weighted.T @ weighted  # one array twice: BLAS computes half of it (syrk)
+                    gram[k] += np.dot(weighted.T, weighted)  # one array twice: BLAS computes half of it (syrk)
             return gram, cross
 
-        parts = in_threads(of_blocks, row_blocks(*self.shape))
+        parts = in_threads(of_blocks, blocks, self.size * n_weights * n_features)
         return sum(gram for gram, _ in parts), sum(cross for _, cross in parts)
 
     def _affine(self, rows, centre, scale):
@@ -150,21 +153,20 @@ class Dense(Design):
         blocks = (self._affine(rows, centre, scale) for rows in row_blocks(*self.shape))
         return np.concatenate([np.einsum("ij,ij->i", block, block) for block in blocks])
 
-    def _partial_moments(self, weights):
+    def _typical(self):
+        rows = np.linspace(0, self.shape[0] - 1, num=min(self.shape[0], 256), dtype=int)
+        return self._block(rows).mean(axis=0)
+
+    def _sums_about(self, guess, weights):
         def of_blocks(blocks):
-            return [self._moments_of(rows, weights[rows]) for rows in blocks]
+            return sum(np.array(self._sums_of(rows, guess, weights[rows])) for rows in blocks)
 
-        return [part for parts in in_threads(of_blocks, row_blocks(*self.shape)) for part in parts]
+        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size))
 
-    def _moments_of(self, rows, weights):
-        block, total = self._block(rows), weights.sum()
-        if total == 0:
-            return total, 0.0, 0.0
-        mean = (weights / total) @ block
-        centred = block - mean
-        rest = (weights / total) @ centred  # what rounding left of the mean
-        mean, centred = mean + rest, np.subtract(centred, rest, out=centred)
-        return total, mean, weights @ np.square(centred, out=centred)
+    def _sums_of(self, rows, guess, weights):
+        centred = self._block(rows) - guess
+        first = np.dot(weights, centred)
+        return first, np.dot(weights, np.square(centred, out=centred))
 
 
 class Sparse(Design):
@@ -208,17 +210,17 @@ class Sparse(Design):
     def _csr(self):
         return self.X.tocsr()
 
-    def _partial_moments(self, weights):
+    def _typical(self):
+        return np.zeros(self.shape[1])
+
+    def _sums_about(self, guess, weights):
         triplets, n_features = self.X.tocoo(copy=False), self.shape[1]
-        column, values = triplets.col, triplets.data.astype(np.float64, copy=False)
-        weight = weights[triplets.row]
-        stored = np.bincount(column, weight, n_features)
-        total = weights.sum()
-        missing = np.maximum(total - stored, 0)
-        mean = np.bincount(column, weight * values, n_features) / total
-        mean += (np.bincount(column, weight * (values - mean[column]), n_features) - missing * mean) / total
-        scatter = np.bincount(column, weight * np.square(values - mean[column]), n_features)
-        return [(total, mean, scatter + missing * np.square(mean))]
+        column, weight = triplets.col, weights[triplets.row]
+        distance = triplets.data.astype(np.float64, copy=False) - guess[column]
+        missing = np.maximum(weights.sum() - np.bincount(column, weight, n_features), 0)
+        weighted = weight * distance
+        first = np.bincount(column, weighted, n_features) - missing * guess
+        return first, np.bincount(column, weighted * distance, n_features) + missing * np.square(guess)
 
 
 def as_design(X):

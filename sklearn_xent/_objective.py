@@ -192,7 +192,7 @@ class Objective:
             for rows in blocks:
                 losses[rows], residuals[rows] = self.loss.rows(rows).evaluate(Z[rows])
 
-        in_threads(of_blocks, row_blocks(len(Z), 8 * Z.shape[1]))
+        in_threads(of_blocks, row_blocks(len(Z), 8 * Z.shape[1]), 16 * Z.size)
         return losses, residuals
 
     def stochastic_gradient(self, W, b, rows):

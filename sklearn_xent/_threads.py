@@ -17,9 +17,10 @@ from itertools import pairwise
 
 from threadpoolctl import ThreadpoolController
 
-WORTH_THREADS = 2_000_000  # multiplications in one read of the data
+WORTH_THREADS = 300_000  # multiplications, about a tenth of a millisecond: several times what handing work over costs
+WORTH_LIMITS = 50_000  # multiplications in one read of the data, below which no BLAS would start a thread
 
-_team_size = ContextVar("team_size", default=1)
+_threads = ContextVar("threads", default=(None, 1))  # a pool, and how many threads with the one that uses it
 
 
 class _SingleThreadedBLAS:
@@ -35,7 +36,7 @@ class _SingleThreadedBLAS:
             if self.users == 1:
                 self.had = max((library["num_threads"] for library in _blas().info()), default=1)
                 self.limit = _blas().limit(limits=1)
-            return self.had
+            return max(1, self.had // self.users)  # fits side by side share the machine
 
     def __exit__(self, *_):
         with self.lock:
@@ -54,22 +55,25 @@ def _blas():
 
 @contextmanager
 def team(work):
-    """Solve a problem in this context: `in_threads` has as many threads as pay.
+    """Solve a problem in this context: `in_threads` has as many threads as BLAS had.
 
     Parameters
     ----------
     work : int
-        Multiplications in one read of the data.
+        Multiplications in one read of the data; where they are few, nothing is changed.
     """
-    with _single_threaded_blas as available:
-        token = _team_size.set(available if work >= WORTH_THREADS else 1)
+    if work < WORTH_LIMITS:
+        yield
+        return
+    with _single_threaded_blas as available, ThreadPoolExecutor(max(1, available - 1)) as pool:
+        token = _threads.set((pool, available))
         try:
             yield
         finally:
-            _team_size.reset(token)
+            _threads.reset(token)
 
 
-def in_threads(function, items):
+def in_threads(function, items, work):
     """Apply `function` to consecutive parts of the list `items`, one part a thread of the team.
 
     Parameters
@@ -77,15 +81,19 @@ def in_threads(function, items):
     function : callable
         Takes a list; releases the interpreter's lock in what it does.
     items : list
+    work : int
+        Multiplications in all: little work stays in this thread.
 
     Returns
     -------
     list
         What the calls returned, in order.
     """
-    n_threads = min(_team_size.get(), len(items))
+    pool, available = _threads.get()
+    n_threads = min(available, len(items)) if work >= WORTH_THREADS else 1
     if n_threads <= 1:
         return [function(items)]
     bounds = [len(items) * k // n_threads for k in range(n_threads + 1)]
-    with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(function, [items[start:stop] for start, stop in pairwise(bounds)]))
+    own, *others = [items[start:stop] for start, stop in pairwise(bounds)]
+    waiting = [pool.submit(function, part) for part in others]
+    return [function(own), *(future.result() for future in waiting)]
