@@ -6,7 +6,7 @@ A row's curvature is a small symmetric matrix over its scores. `SeparableCurvatu
 - ``apply(u)``: the curvature of every row times that row of `u`;
 - ``diagonal()``: the diagonals, one column an output;
 - ``total()``: the sum over the rows, invertible (where the scores have a free common shift, it is pinned);
-- ``pairs()``: the distinct entries, as non-negative row weights; see `Pair`.
+- ``pairs()``: the distinct entries, see `Pair`; ``entries(rows)``: their absolute values at some of the rows, one column a pair.
 """
 
 from typing import NamedTuple
@@ -17,13 +17,12 @@ TINY = 1e-290  # keeps a sum of underflowed curvatures invertible; far below any
 
 
 class Pair(NamedTuple):
-    """One distinct entry of the rows' curvature: block of outputs, place in the block, sign and row weights >= 0."""
+    """One distinct entry of a row's curvature: block of outputs, place in the block, sign."""
 
     block: int
     row: int
     column: int
     sign: int
-    weights: np.ndarray
 
 
 class SeparableCurvature:
@@ -49,7 +48,10 @@ class SeparableCurvature:
         return np.diag(self.values.sum(axis=0) + TINY)
 
     def pairs(self):
-        return [Pair(k, 0, 0, 1, self.values[:, k]) for k in range(self.n_blocks)]
+        return [Pair(k, 0, 0, 1) for k in range(self.n_blocks)]
+
+    def entries(self, rows):
+        return self.values[rows]
 
 
 class SoftmaxCurvature:
@@ -86,7 +88,11 @@ class SoftmaxCurvature:
         return total + level / len(total) + 32 * np.finfo(float).eps * level * np.eye(len(total))
 
     def pairs(self):
-        p, q = self.probabilities, self.block_size
-        weighted = self.weights * p
-        diagonal = [Pair(0, k, k, 1, weighted[:, k] * (1 - p[:, k])) for k in range(q)]
-        return diagonal + [Pair(0, k, j, -1, weighted[:, k] * p[:, j]) for k in range(q) for j in range(k)]
+        q = self.block_size
+        return [Pair(0, k, k, 1) for k in range(q)] + [Pair(0, k, j, -1) for k in range(q) for j in range(k)]
+
+    def entries(self, rows):
+        p = self.probabilities[rows]
+        weighted = self.weights[rows] * p
+        below, left = np.tril_indices(self.block_size, -1)
+        return np.hstack([weighted * (1 - p), weighted[:, below] * p[:, left]])

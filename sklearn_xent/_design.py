@@ -80,6 +80,8 @@ class Design:
 class Dense(Design):
     """X as a NumPy array of any float type, order and stride; converted by row blocks where BLAS could not take it."""
 
+    product_cost, gram_cost = 0.05, 0.02  # nanoseconds a multiplication, see `_costs`
+
     def __init__(self, X, meter=None, share=1.0):
         super().__init__(X, meter, share)
         contiguous = X.flags.c_contiguous or X.flags.f_contiguous
@@ -113,8 +115,16 @@ class Dense(Design):
 
         return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * R.shape[1]))
 
-    def gram(self, weights, centre, scale):
-        """Weighted Gram matrices of the centred, scaled columns, one for each column of `weights` (>= 0), and their sums.
+    def gram(self, weights, n_weights, centre, scale):
+        """Weighted Gram matrices of the centred, scaled columns, and their weighted sums.
+
+        Parameters
+        ----------
+        weights : callable
+            ``weights(rows)``: for a slice of rows, weights >= 0 of shape (n_rows, n_weights).
+        n_weights : int
+            How many Gram matrices.
+        centre, scale : ndarray of shape (n_features,)
 
         Returns
         -------
@@ -124,16 +134,16 @@ class Dense(Design):
             ``sum_i weights_i x_i``.
         """
         self.meter.read(self.share)
-        n_weights, n_features = weights.shape[1], self.shape[1]
+        n_features = self.shape[1]
         blocks = row_blocks(self.shape[0], n_features, max(BLOCK_ELEMENTS, 512 * n_features))
 
         def of_blocks(blocks):
             gram, cross = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features))
             buffer = np.empty((blocks[0].stop - blocks[0].start, n_features))
             for rows in blocks:
-                block = self._affine(rows, centre, scale)
-                cross += np.dot(weights[rows].T, block)
-                roots = np.sqrt(weights[rows])
+                block, these = self._affine(rows, centre, scale), weights(rows)
+                cross += np.dot(these.T, block)
+                roots = np.sqrt(these)
                 for k in range(n_weights):
                     weighted = np.multiply(block, roots[:, k : k + 1], out=buffer[: len(block)])
                     gram[k] += np.dot(weighted.T, weighted)  # one array twice: BLAS computes half of it (syrk)
@@ -172,6 +182,8 @@ class Dense(Design):
 class Sparse(Design):
     """X as a SciPy CSR or CSC array or matrix, int32 or int64 indices; never densified."""
 
+    product_cost, gram_cost = 1.5, 4.0  # nanoseconds a multiplication, see `_costs`
+
     def dot(self, W):
         """``X @ W.T``, of shape (n_samples, n_outputs)."""
         self.meter.read(self.share)
@@ -182,12 +194,12 @@ class Sparse(Design):
         self.meter.read(self.share)
         return np.ascontiguousarray((self.X.T @ R).T)
 
-    def gram(self, weights, centre, scale):
+    def gram(self, weights, n_weights, centre, scale):
         """As `Dense.gram`; centring is applied to the sums, because the centred matrix would be dense."""
         self.meter.read(self.share)
-        scaled = sparse.csr_matrix(self.X) @ sparse.diags(scale)
-        centre = centre * scale
-        gram = np.empty((weights.shape[1], self.shape[1], self.shape[1]))
+        scaled = self._csr @ sparse.diags(scale)
+        centre, weights = centre * scale, weights(slice(None))
+        gram = np.empty((n_weights, self.shape[1], self.shape[1]))
         cross = weights.T @ scaled - weights.sum(axis=0)[:, None] * centre
         for k, column in enumerate(weights.T):
             raw = (sparse.diags(column) @ scaled).T @ scaled

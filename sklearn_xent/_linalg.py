@@ -6,42 +6,54 @@ from scipy import linalg
 EPS = np.finfo(float).eps
 
 
-def spd_solve(A, b):
-    """Solve ``A x = b`` for a positive semi-definite A; the minimum-norm solution where A is singular.
+class SemiDefinite:
+    """A factored positive semi-definite matrix; `solve` gives the minimum-norm solution where it is singular.
 
     Cholesky after Jacobi scaling (van der Sluis 1969); when that meets a pivot below rounding, the eigendecomposition.
 
     Parameters
     ----------
     A : ndarray of shape (m, m)
-    b : ndarray of shape (m,)
-
-    Returns
-    -------
-    ndarray of shape (m,)
     """
-    diagonal = A.diagonal()
-    used = diagonal > 0
-    if not used.all():
-        x = np.zeros(len(b))
-        if used.any():
-            x[used] = spd_solve(A[np.ix_(used, used)], b[used])
+
+    def __init__(self, A):
+        diagonal = A.diagonal()
+        self.size = len(A)
+        self.used = None if np.all(diagonal > 0) else diagonal > 0
+        if self.used is not None:
+            A, diagonal = A[np.ix_(self.used, self.used)], diagonal[self.used]
+        self.root = 1 / np.sqrt(diagonal)
+        self._factor(A)
+
+    def _factor(self, A):
+        scaled = A * self.root[:, None]
+        scaled *= self.root
+        self.vectors = None
+        self.factor, failed = linalg.lapack.dpotrf(scaled.T, lower=True, clean=False, overwrite_a=True)
+        if failed or np.min(self.factor.diagonal(), initial=1.0) ** 2 < 4 * len(A) * EPS:
+            values, vectors = linalg.eigh(A, check_finite=False)
+            kept = values > len(A) * EPS * max(values[-1], 0)
+            self.values, self.vectors = values[kept], vectors[:, kept]
+
+    def solve(self, b):
+        """Solve for one right-hand side of shape (m,)."""
+        if self.used is None:
+            return self._solve(b)
+        x = np.zeros(self.size)
+        x[self.used] = self._solve(b[self.used])
         return x
-    root = 1 / np.sqrt(diagonal)
-    scaled = A * root[:, None] * root
-    try:
-        factor, lower = linalg.cho_factor(scaled, lower=True, check_finite=False)
-    except linalg.LinAlgError:
-        return _minimum_norm_solve(A, b)
-    if np.min(factor.diagonal()) ** 2 < 4 * len(b) * EPS:
-        return _minimum_norm_solve(A, b)
-    return root * linalg.cho_solve((factor, lower), root * b, check_finite=False)
+
+    def _solve(self, b):
+        if self.vectors is not None:
+            return self.vectors @ ((self.vectors.T @ b) / self.values)
+        if len(b) == 0:
+            return b
+        return self.root * linalg.lapack.dpotrs(self.factor, self.root * b, lower=True)[0]
 
 
-def _minimum_norm_solve(A, b):
-    values, vectors = linalg.eigh(A, check_finite=False)
-    kept = values > len(b) * EPS * max(values[-1], 0)
-    return vectors[:, kept] @ ((vectors[:, kept].T @ b) / values[kept])
+def spd_solve(A, b):
+    """Solve ``A x = b`` for a positive semi-definite A of shape (m, m); see `SemiDefinite`."""
+    return SemiDefinite(A).solve(b)
 
 
 def conjugate_gradients(product, b, diagonal, stop, max_iter):

@@ -44,6 +44,12 @@ class Logistic:
         residuals *= self.signs
         return losses, residuals
 
+    @property
+    def classes(self):
+        """Index of each row's class; for two classes, 0 and 1."""
+        others = np.zeros((len(self.signs), 1), dtype=self.signs.dtype)
+        return np.argmin(np.hstack([self.signs, others]), axis=1)
+
     def constants(self, weights):
         """Entropy of the weighted class frequencies, summed over the tasks: the best constant model's objective."""
         frequency = np.sum(weights * (self.signs < 0), axis=0)
@@ -101,6 +107,11 @@ class Softmax:
         far = ~likely
         losses[far] = np.log(total[far]) + (top[far] - z[own][far])
         return losses[:, None], residuals
+
+    @property
+    def classes(self):
+        """Index of each row's class."""
+        return self.labels
 
     def constants(self, weights):
         """Entropy of the weighted class frequencies: the best constant model's objective."""

@@ -5,9 +5,11 @@ step on the face lands on it. The model is explicit (`ExplicitModel`) or an
 operator (`ImplicitModel`); both answer `product`, `diagonal` and `solve` on a face.
 """
 
+from functools import cached_property
+
 import numpy as np
 
-from sklearn_xent._linalg import conjugate_gradients, relative, spd_solve
+from sklearn_xent._linalg import EPS, SemiDefinite, conjugate_gradients, relative, spd_solve
 from sklearn_xent._penalty import soft_threshold
 
 
@@ -16,18 +18,26 @@ class ExplicitModel:
 
     Parameters
     ----------
-    point : Point
-        Where the model is built.
+    blocks : ndarray of shape (n_blocks, m, m)
+    shape : tuple of int
+        Of coefficients: (n_outputs, n_features).
     """
 
-    def __init__(self, point):
-        self.blocks = point.hessian()
-        self.shape = point.W.shape
-        self.diagonal = np.einsum("bii->bi", self.blocks).reshape(self.shape)
+    def __init__(self, blocks, shape):
+        self.blocks, self.shape = blocks, shape
+
+    @classmethod
+    def at(cls, point):
+        """Return the model at a point."""
+        return cls(point.hessian(), point.W.shape)
+
+    @cached_property
+    def diagonal(self):
+        return np.einsum("bii->bi", self.blocks).reshape(self.shape)
 
     def product(self, v):
         """Hessian times `v`."""
-        return np.einsum("bij,bj->bi", self.blocks, self._by_block(v), optimize=True).reshape(self.shape)
+        return np.matmul(self.blocks, self._by_block(v)[:, :, None]).reshape(self.shape)
 
     def solve(self, right, face=None):
         """Solve on the coordinates in `face` (all, if None), the others staying zero."""
@@ -40,8 +50,66 @@ class ExplicitModel:
                 x[k, used] = spd_solve(block[np.ix_(used, used)], b[used])
         return x.reshape(self.shape)
 
+    def learn(self, step, change):
+        """Correct the Hessian so that it takes `step` to `change`, as it was seen: the BFGS update (Nocedal & Wright 2006, 6.1)."""
+        bends = np.matmul(self.blocks, self._by_block(step)[:, :, None])[:, :, 0]
+        for block, s, y, bend in zip(self.blocks, self._by_block(step), self._by_block(change), bends, strict=True):
+            if (s @ y > EPS * (s @ bend)) and s @ bend > 0:
+                block += np.outer(y, y) / (s @ y)
+                block -= np.outer(bend, bend) / (s @ bend)
+        self.__dict__.pop("diagonal", None)
+
+    def restrict(self, columns):
+        """Return the model of some of the columns."""
+        n_blocks, size = len(self.blocks), len(self.blocks[0]) // self.shape[1]
+        order = (np.arange(size)[:, None] * self.shape[1] + columns).ravel()
+        blocks = np.stack([self.blocks[k][np.ix_(order, order)] for k in range(n_blocks)])
+        return ExplicitModel(blocks, (self.shape[0], len(columns)))
+
     def _by_block(self, v):
         return v.reshape(len(self.blocks), -1)
+
+
+class FactoredModel:
+    """The Hessian as factors, corrected by every secant pair met since: L-BFGS from that Hessian instead of the identity.
+
+    Nocedal & Wright (2006), Numerical Optimization, algorithm 7.4, for each block of outputs by itself.
+
+    Parameters
+    ----------
+    blocks : ndarray of shape (n_blocks, m, m)
+    shape : tuple of int
+        Of coefficients: (n_outputs, n_features).
+    """
+
+    def __init__(self, blocks, shape):
+        self.shape = shape
+        self.factors = [SemiDefinite(block) for block in blocks]
+        self.pairs = []
+
+    @classmethod
+    def at(cls, point):
+        """Return the model at a point."""
+        return cls(point.hessian(), point.W.shape)
+
+    def solve(self, right):
+        """Solve for a right-hand side of shape (n_outputs, n_features)."""
+        x, kept = right.reshape(len(self.factors), -1).copy(), []
+        for s, y, inverse in reversed(self.pairs):
+            share = inverse * np.sum(s * x, axis=1, keepdims=True)
+            x -= share * y
+            kept.append(share)
+        x = np.stack([factor.solve(b) for factor, b in zip(self.factors, x, strict=True)])
+        for (s, y, inverse), share in zip(self.pairs, reversed(kept), strict=True):
+            x += (share - inverse * np.sum(y * x, axis=1, keepdims=True)) * s
+        return x.reshape(self.shape)
+
+    def learn(self, step, change):
+        """Take note that the Hessian took `step` to `change`."""
+        s, y = (v.reshape(len(self.factors), -1) for v in (step, change))
+        bend = np.sum(s * y, axis=1, keepdims=True)
+        useful = bend > EPS * np.sqrt(np.sum(s * s, axis=1, keepdims=True) * np.sum(y * y, axis=1, keepdims=True))
+        self.pairs.append((s, y, np.divide(1, bend, out=np.zeros_like(bend), where=useful)))
 
 
 class ImplicitModel:

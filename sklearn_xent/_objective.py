@@ -98,7 +98,7 @@ class Objective:
         norm = largest_eigenvalue(product, self.second_moment.sum(), self.shape[1])
         return self.loss.smoothness * norm + self.penalty.l2.max(initial=0)
 
-    def gram(self, weights):
+    def gram(self, weights, n_weights):
         """Weighted Gram matrices and sums of the columns in this objective's units; see `Dense.gram`.
 
         Centring matters only where a column's mean dwarfs its spread, scaling only where squares could leave the range of
@@ -108,7 +108,7 @@ class Objective:
         offset = self.fit_intercept and np.any(np.square(mean) > 1e4 * variance)
         extreme = np.any(np.abs(np.log2(self.scale[self.scale > 0])) > 200) or np.any(np.abs(mean) > 1e60)
         units = self.scale if extreme else np.ones(len(mean))
-        gram, cross = self.design.gram(weights, self.centre if offset else np.zeros(len(mean)), units)
+        gram, cross = self.design.gram(weights, n_weights, self.centre if offset else np.zeros(len(mean)), units)
         rest = self.scale if not extreme else np.ones(len(mean))
         return gram * np.outer(rest, rest), cross * rest
 
@@ -156,21 +156,38 @@ class Objective:
         return self.shape[1] * (self.shape[0] if self.loss.n_tasks == 1 else 1)
 
     @property
+    def n_blocks(self):
+        """How many blocks the Hessian has: outputs that the loss couples share one."""
+        return self.loss.n_tasks
+
+    @property
+    def n_pairs(self):
+        """How many Gram matrices make a Hessian: one a pair of coupled outputs."""
+        coupled = self.shape[0] // self.n_blocks
+        return self.n_blocks * coupled * (coupled + 1) // 2
+
+    @property
     def small_hessian(self):
         """Whether forming the Hessian takes no more memory than X does (or a hundred megabytes)."""
         return self.hessian_numbers <= max(self.design.size, 12_500_000)
 
     @property
     def hessian_numbers(self):
-        """How many numbers an explicit Hessian takes: its blocks, and row weights of each pair of coupled outputs."""
-        n_blocks = self.shape[0] * self.shape[1] // self.hessian_order if self.shape[1] else 1
-        coupled = self.shape[0] // n_blocks
-        n_pairs = n_blocks * coupled * (coupled + 1) // 2
-        return n_blocks * self.hessian_order**2 + 2 * n_pairs * self.design.shape[0]
+        """How many numbers an explicit Hessian takes: its blocks, and the Gram matrix of each pair of coupled outputs."""
+        return self.n_blocks * self.hessian_order**2 + 2 * self.n_pairs * self.shape[1] ** 2
 
     def with_scale(self, scale):
         """Return the same objective in other units; all of it that was computed about the columns is kept."""
         return self._variant(self.design, self.penalty.rescaled(scale), scale, slice(None))
+
+    def of_rows(self, rows, factors):
+        """Return the objective of some of the rows (an index array), their weights times `factors`."""
+        other = copy(self)
+        other.design, other.loss = self.design.rows(rows), self.loss.rows(rows)
+        other.weights = self.weights[rows] * factors
+        for name in ("row_weight", "constant_value"):
+            other.__dict__.pop(name, None)
+        return other
 
     def restrict(self, columns):
         """Return the objective of some of the columns (an index array), the others' coefficients being zero."""
@@ -307,8 +324,7 @@ class Point:
         """
         objective, curvature = self.objective, self._curvature
         pairs = curvature.pairs()
-        weights = np.stack([pair.weights for pair in pairs], axis=1)
-        gram, cross = objective.gram(weights)
+        gram, cross = objective.gram(curvature.entries, len(pairs))
         size, p = curvature.block_size, objective.shape[1]
         hessian = np.zeros((curvature.n_blocks, size, p, size, p))
         mixed = np.zeros((curvature.n_blocks, size, p, size))

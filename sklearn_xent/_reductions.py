@@ -19,6 +19,26 @@ def standardised(objective):
     return objective.with_scale(np.where(used, np.ldexp(1.0, exponents), 0.0))
 
 
+def sample(objective, n_rows, seed=0):
+    """Return the objective of about `n_rows` rows, drawn without replacement from each class by itself.
+
+    A class gets its share of the rows but at least a quarter of an equal share, so that rare ones are in it (King & Zeng
+    2001, section 3, for why they tell more), and weights that keep its total. The draw is fixed by `seed`: the same data give the same numbers.
+    """
+    rng, rows, factors = np.random.default_rng(seed), [], []
+    classes, weight = objective.loss.classes, objective.row_weight
+    present = [np.flatnonzero((classes == k) & (weight > 0)) for k in range(classes.max() + 1)]
+    total, fair = sum(map(len, present)), n_rows / (4 * len(present))
+    for members in filter(len, present):
+        size = min(len(members), int(np.ceil(max(n_rows * len(members) / total, fair))))
+        drawn = np.sort(rng.choice(members, size, replace=False, shuffle=False))
+        rows.append(drawn)
+        factors.append(objective.weights[members].sum(axis=0) / objective.weights[drawn].sum(axis=0) + np.zeros((size, 1)))
+    rows, factors = np.concatenate(rows), np.concatenate(factors)
+    order = np.argsort(rows)
+    return objective.of_rows(rows[order], factors[order])
+
+
 def working_set(point, growth=2, least=500):
     """Columns to work on under an l1 penalty: the support, and the strongest violators of optimality.
 

@@ -7,11 +7,13 @@ from sklearn_xent.solvers.newton import Newton
 from sklearn_xent.solvers.newton_cg import NewtonCG
 from sklearn_xent.solvers.quasi_newton import BFGS, LBFGS
 from sklearn_xent.solvers.stochastic import StochasticGradientDescent
+from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 
 #: Solvers by name: what ``CrossEntropyClassifier(solver=name)`` accepts.
 SOLVERS = {
     "auto": Auto,
     "newton": Newton,
+    "subsampled-newton": SubsampledNewton,
     "newton-cg": NewtonCG,
     "bfgs": BFGS,
     "lbfgs": LBFGS,
@@ -36,4 +38,5 @@ __all__ = [
     "NewtonCG",
     "Solver",
     "StochasticGradientDescent",
+    "SubsampledNewton",
 ]

@@ -39,7 +39,7 @@ def _model(point):
     """Explicit where the working set's Hessian is small, as an operator where factoring it would take too long."""
     objective = point.objective
     small = objective.hessian_order <= LARGEST_WORKING_HESSIAN and objective.small_hessian
-    return ExplicitModel(point) if small or objective.penalty.smooth else ImplicitModel(point, accuracy=0.01, max_iter=500)
+    return ExplicitModel.at(point) if small or objective.penalty.smooth else ImplicitModel(point, accuracy=0.01, max_iter=500)
 
 
 def check_memory(solver, alternative, numbers):
