@@ -16,6 +16,7 @@ from sklearn_xent._design import as_design
 from sklearn_xent._minimise import Controls, Status
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
+from sklearn_xent._threads import team
 from sklearn_xent.solvers import SOLVERS, Solver, name_of
 
 MULTI_CLASS = ("ovr", "multinomial")
@@ -175,14 +176,16 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
         weights = _check_weights(sample_weight, X.shape[0])
         targets = _targets.encode(y, weights, self.class_weight, self.multi_class)
         penalty = ElasticNet.from_C(self.C, self.l1_ratio, targets.total, X.shape[1])
-        objective = Objective(as_design(X), targets.loss, targets.weights, penalty, self.fit_intercept)
-        solver = solver.chosen(objective)
-        solution = solver.minimise(
-            objective,
-            Controls(float(self.tol), int(self.max_iter), self.verbose),
-            start=self._start(targets.classes, objective.shape),
-            random_state=random_state,
-        )
+        design = as_design(X)
+        with team(design.size * targets.loss.n_outputs):
+            objective = Objective(design, targets.loss, targets.weights, penalty, self.fit_intercept)
+            solver = solver.chosen(objective)
+            solution = solver.minimise(
+                objective,
+                Controls(float(self.tol), int(self.max_iter), self.verbose),
+                start=self._start(targets.classes, objective.shape),
+                random_state=random_state,
+            )
         self.classes_ = targets.classes
         self._multinomial = self.multi_class == "multinomial" and len(targets.classes) > 2
         self.coef_, self.intercept_ = solution.coef, solution.intercept

@@ -47,13 +47,19 @@ class Logistic:
     @property
     def classes(self):
         """Index of each row's class; for two classes, 0 and 1."""
-        others = np.zeros((len(self.signs), 1), dtype=self.signs.dtype)
-        return np.argmin(np.hstack([self.signs, others]), axis=1)
+        return np.argmin(self.signs, axis=1) if self.n_tasks > 1 else (self.signs[:, 0] < 0).view(np.int8)
 
     def constants(self, weights):
         """Entropy of the weighted class frequencies, summed over the tasks: the best constant model's objective."""
-        frequency = np.sum(weights * (self.signs < 0), axis=0)
-        return float(np.sum(_binary_entropy(frequency)))
+        return float(np.sum(_binary_entropy(self._frequencies(weights))))
+
+    def constant_scores(self, weights):
+        """Scores of the best constant model; every class has a positive weight."""
+        frequency = self._frequencies(weights)
+        return np.log(frequency) - np.log1p(-frequency)
+
+    def _frequencies(self, weights):
+        return np.einsum("ik,ik->k", np.broadcast_to(weights, self.signs.shape), self.signs < 0)
 
     def curvature(self, weights, residuals):
         """Weighted second derivatives at the scores that gave `residuals`."""
@@ -115,8 +121,16 @@ class Softmax:
 
     def constants(self, weights):
         """Entropy of the weighted class frequencies: the best constant model's objective."""
-        frequency = np.bincount(self.labels, weights[:, 0], self.n_outputs)
+        frequency = self._frequencies(weights)
         return float(-np.sum(frequency * np.log(np.where(frequency > 0, frequency, 1))))
+
+    def constant_scores(self, weights):
+        """Scores of the best constant model; every class has a positive weight."""
+        frequency = self._frequencies(weights)
+        return np.log(frequency) - np.mean(np.log(frequency))
+
+    def _frequencies(self, weights):
+        return np.bincount(self.labels, weights[:, 0], self.n_outputs)
 
     def curvature(self, weights, residuals):
         """Weighted second derivatives at the scores that gave `residuals`."""

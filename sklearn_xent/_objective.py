@@ -137,8 +137,8 @@ class Objective:
 
     def origin(self):
         """Return the `Point` where all coefficients are zero; needs no pass."""
-        b = np.zeros(self.shape[0])
-        return Point(self, np.zeros(self.shape), b, np.zeros((self.design.shape[0], len(b))))
+        b = self.loss.constant_scores(self.weights) if self.fit_intercept else np.zeros(self.shape[0])
+        return Point(self, np.zeros(self.shape), b, np.tile(b, (self.design.shape[0], 1)))
 
     @cached_property
     def constant_value(self):

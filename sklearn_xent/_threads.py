@@ -62,7 +62,7 @@ def team(work):
     work : int
         Multiplications in one read of the data; where they are few, nothing is changed.
     """
-    if work < WORTH_LIMITS:
+    if work < WORTH_LIMITS or _threads.get()[0] is not None:  # little to do, or a team is there already
         yield
         return
     with _single_threaded_blas as available, ThreadPoolExecutor(max(1, available - 1)) as pool:

@@ -58,21 +58,28 @@ class SubsampledNewton(Solver):
         if size is None or size >= n_rows:
             return point, None
         part = sample(objective, size)
-        accuracy = SAMPLE_ACCURACY * costs.excess(size)
-        controls = Controls(tol=accuracy / part.constant_value, max_iter=50)
-        monitor = Monitor(part, controls, self._patience)
-        start, model = SubsampledNewton()._sampled(part.at(point.W, point.b), costs, accuracy)
-        _iterate(start, model, monitor, costs)
+        enough = SAMPLE_ACCURACY * costs.excess(size)
+        monitor = Monitor(part, Controls(tol=0, max_iter=50), self._patience)
+        start, model = SubsampledNewton()._sampled(_moved(point, part), costs, enough)
+        _iterate(start, model, monitor, costs, enough)
         best = monitor.best
         return objective.at(best.W, best.b), _model(best)
+
+
+def _moved(point, objective):
+    """Return the place of a point in another objective; at the origin that needs no pass."""
+    return objective.at(point.W, point.b) if point.W.any() else objective.origin()
 
 
 def _model(point):
     return FactoredModel.at(point) if point.objective.penalty.smooth else ExplicitModel.at(point)
 
 
-def _iterate(point, model, monitor, costs):
-    """Run until the monitor stops it, from a model of another problem's Hessian or (None) of this one's."""
+def _iterate(point, model, monitor, costs, enough=0.0):
+    """Run until the monitor stops it or the model promises less than `enough`.
+
+    The model to begin with is another problem's Hessian or (None) to be made.
+    """
     l2, n_rows = point.objective.penalty.l2, point.objective.design.shape[0]
     patience = costs.hessian(n_rows) / costs.one_pass(n_rows) + 2
     before = None
@@ -83,9 +90,11 @@ def _iterate(point, model, monitor, costs):
             previous, length = before
             model.learn(point.W - previous.W, point.loss_gradient - previous.loss_gradient + l2 * (point.W - previous.W))
         D, now = _direction(point, model) if model is not None else (None, np.inf)
-        if model is None or (before is not None and _remaining(length, now, monitor.target) > patience):
+        if model is None or (before is not None and _remaining(length, now, max(monitor.target, enough)) > patience):
             model = _model(point)
             D, now = _direction(point, model)
+        if now / 2 <= enough:
+            return None
         before = (point, now)
         return advance(point, D, longest=np.inf if point.objective.penalty.smooth else 1.0)
 
