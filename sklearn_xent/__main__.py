@@ -128,7 +128,8 @@ def coefficients(classifier):
 def objective(coef, intercept, X, y, task, l1_ratio):
     """Mean loss + penalty / n, for C = 1."""
     targets = encode(y, np.ones(len(y)), None, "multinomial" if task == "multinomial" else "ovr")
-    losses, _ = targets.loss.evaluate(X @ coef.T + intercept)
+    scores = X @ coef.T + intercept
+    losses = targets.loss.values(scores, targets.loss.residuals(scores))
     penalty = (1 - l1_ratio) / 2 * np.sum(coef**2) + l1_ratio * np.sum(np.abs(coef))
     return losses.sum() / len(y) + penalty / len(y)
 

@@ -67,10 +67,9 @@ class Costs:
         """Factor by which an iteration shrinks the excess when it is preconditioned by a sample's Hessian.
 
         Eigenvalues of the preconditioned Hessian lie about in ``(1 ± sqrt(q))²``, q parameters a row (Marchenko & Pastur
-        1967), where conjugate gradients gain a factor q. Curvature differs between the two optima and rows weigh
-        differently: four times that was measured.
+        1967), where conjugate gradients gain a factor q. Measured: 0.5 to 1.7 times that.
         """
-        return 4 * self.dimension / self.n_outputs / n_rows
+        return self.dimension / n_rows
 
     def plan(self, n_rows, start, target):
         """Return the cheapest plan to bring the excess of `n_rows` rows from `start` down to `target`."""

@@ -5,8 +5,8 @@ A row's curvature is a small symmetric matrix over its scores. `SeparableCurvatu
 
 - ``apply(u)``: the curvature of every row times that row of `u`;
 - ``diagonal()``: the diagonals, one column an output;
-- ``total()``: the sum over the rows, invertible (where the scores have a free common shift, it is pinned);
-- ``pairs()``: the distinct entries, see `Pair`; ``entries(rows)``: their absolute values at some of the rows, one column a pair.
+- ``total()``: the sum over the rows, which `SeparableTotal` and `SoftmaxTotal` invert;
+- ``entries()``: the distinct entries' absolute values, one column for each `Pair` of the loss.
 """
 
 from typing import NamedTuple
@@ -36,7 +36,6 @@ class SeparableCurvature:
 
     def __init__(self, values):
         self.values = values
-        self.n_blocks, self.block_size = values.shape[1], 1
 
     def apply(self, u):
         return self.values * u
@@ -45,13 +44,28 @@ class SeparableCurvature:
         return self.values
 
     def total(self):
-        return np.diag(self.values.sum(axis=0) + TINY)
+        return self.values.sum(axis=0)
 
-    def pairs(self):
-        return [Pair(k, 0, 0, 1) for k in range(self.n_blocks)]
+    def entries(self):
+        return self.values
 
-    def entries(self, rows):
-        return self.values[rows]
+
+class SeparableTotal:
+    """Sum of diagonal curvatures.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_outputs,)
+    """
+
+    def __init__(self, values):
+        self.values = values + TINY
+
+    def solve(self, b):
+        return b / self.values
+
+    def solve_blocks(self, B):
+        return B / self.values[:, None, None]
 
 
 class SoftmaxCurvature:
@@ -65,34 +79,42 @@ class SoftmaxCurvature:
         The softmax p of each row.
     """
 
-    n_blocks = 1
-
     def __init__(self, weights, probabilities):
         self.weights, self.probabilities = weights, probabilities
-        self.block_size = probabilities.shape[1]
 
     def apply(self, u):
         p = self.probabilities
-        mean = np.einsum("ik,ik->i", p, u)[:, None]
-        return self.weights * p * (u - mean)
+        return self.weights * p * (u - (p * u).sum(axis=1)[:, None])
 
     def diagonal(self):
         p = self.probabilities
         return self.weights * p * (1 - p)
 
     def total(self):
+        weighted = self.weights * self.probabilities
+        return np.diag(weighted.sum(axis=0)) - np.dot(self.probabilities.T, weighted)
+
+    def entries(self):
         p, weighted = self.probabilities, self.weights * self.probabilities
-        total = np.diag(weighted.sum(axis=0)) - p.T @ weighted
-        # A common shift of all scores changes nothing: give that direction curvature, so that a step never takes it.
-        level = max(np.trace(total), TINY) / len(total)
-        return total + level / len(total) + 32 * np.finfo(float).eps * level * np.eye(len(total))
-
-    def pairs(self):
-        q = self.block_size
-        return [Pair(0, k, k, 1) for k in range(q)] + [Pair(0, k, j, -1) for k in range(q) for j in range(k)]
-
-    def entries(self, rows):
-        p = self.probabilities[rows]
-        weighted = self.weights[rows] * p
-        below, left = np.tril_indices(self.block_size, -1)
+        below, left = np.tril_indices(p.shape[1], -1)
         return np.hstack([weighted * (1 - p), weighted[:, below] * p[:, left]])
+
+
+class SoftmaxTotal:
+    """Sum of softmax curvatures, made invertible.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_outputs, n_outputs)
+    """
+
+    def __init__(self, values):
+        # A common shift of all scores changes nothing: give that direction curvature, so that a step never takes it.
+        level = max(np.trace(values), TINY) / len(values)
+        self.values = values + level / len(values) + 32 * np.finfo(float).eps * level * np.eye(len(values))
+
+    def solve(self, b):
+        return np.linalg.solve(self.values, b)
+
+    def solve_blocks(self, B):
+        return np.linalg.solve(self.values, B)

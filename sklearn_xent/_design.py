@@ -95,13 +95,13 @@ class Dense(Design):
         return [slice(blocks[0].start, blocks[-1].stop)] if self._ready else blocks
 
     def dot(self, W):
-        """``X @ W.T``, of shape (n_samples, n_outputs)."""
+        """``X @ W.T``, of shape (n_samples, n_outputs), each output contiguous."""
         self.meter.read(self.share)
-        out = np.empty((self.shape[0], len(W)))
+        out = np.empty((self.shape[0], len(W)), order="F")
 
         def of_blocks(blocks):
             for rows in self._joined(blocks):
-                np.dot(self._block(rows), W.T, out=out[rows])
+                out[rows] = _product(self._block(rows), W)
 
         in_threads(of_blocks, row_blocks(*self.shape), self.size * len(W))
         return out
@@ -111,7 +111,7 @@ class Dense(Design):
         self.meter.read(self.share)
 
         def of_blocks(blocks):
-            return sum(np.dot(R[rows].T, self._block(rows)) for rows in self._joined(blocks))
+            return sum(_transposed_product(self._block(rows), R[rows]) for rows in self._joined(blocks))
 
         return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * R.shape[1]))
 
@@ -179,15 +179,31 @@ class Dense(Design):
         return first, np.dot(weights, np.square(centred, out=centred))
 
 
+def _product(block, W):
+    """``block @ W.T``. For one vector and rows of middling length `einsum` reads memory half as fast again as BLAS does."""
+    if _middling(block, len(W)):
+        return np.einsum("ij,j->i", block, W[0])[:, None]
+    return np.dot(W, block.T).T
+
+
+def _transposed_product(block, R):
+    """``R.T @ block``; as `_product`."""
+    return np.einsum("i,ij->j", R[:, 0], block)[None] if _middling(block, R.shape[1]) else np.dot(R.T, block)
+
+
+def _middling(block, n_vectors):
+    return n_vectors == 1 and block.flags.c_contiguous and 50 <= block.shape[1] <= 2000
+
+
 class Sparse(Design):
     """X as a SciPy CSR or CSC array or matrix, int32 or int64 indices; never densified."""
 
     product_cost, gram_cost = 1.5, 4.0  # nanoseconds a multiplication, see `_costs`
 
     def dot(self, W):
-        """``X @ W.T``, of shape (n_samples, n_outputs)."""
+        """``X @ W.T``, of shape (n_samples, n_outputs), each output contiguous."""
         self.meter.read(self.share)
-        return self.X @ np.ascontiguousarray(W.T)
+        return np.asfortranarray(self.X @ np.ascontiguousarray(W.T))
 
     def tdot(self, R):
         """``R.T @ X``, of shape (n_outputs, n_features)."""

@@ -4,9 +4,9 @@ Pointwise mathematics on raw scores `z`, one exponential a score; nothing here s
 """
 
 import numpy as np
-from scipy.special import xlog1py
+from scipy.special import logsumexp, xlog1py
 
-from sklearn_xent._curvature import SeparableCurvature, SoftmaxCurvature
+from sklearn_xent._curvature import Pair, SeparableCurvature, SeparableTotal, SoftmaxCurvature, SoftmaxTotal
 
 
 class Logistic:
@@ -29,20 +29,17 @@ class Logistic:
         """Return the loss of some of the rows."""
         return Logistic(self.signs[rows])
 
-    def evaluate(self, z):
-        """Losses (n, n_tasks) and residuals dl/dz (n, n_tasks) at scores `z`, from one exponential a score."""
+    def residuals(self, z):
+        """Derivatives dl/dz (n, n_tasks) at scores `z`; those near zero keep their relative precision."""
         margin = self.signs * z
-        losses = np.maximum(margin, 0)
-        np.abs(margin, out=margin)
-        e = np.exp(np.negative(margin, out=margin), out=margin)
-        losses_right = np.log1p(e)
-        positive = losses > 0
-        losses += losses_right
-        residuals = np.maximum(e, positive)  # logistic(margin) = max(e, [margin > 0]) / (1 + e), as e <= 1
+        e = np.exp(np.negative(np.maximum(margin, -700, out=margin), out=margin), out=margin)  # beyond 700: 1e-304
         e += 1
-        residuals /= e
-        residuals *= self.signs
-        return losses, residuals
+        return np.divide(self.signs, e, out=e)
+
+    def values(self, z, residuals):
+        """Losses (n, n_tasks) at scores `z`, their residuals given."""
+        wrong = np.abs(residuals)
+        return np.maximum(self.signs * z, 0) - np.log1p(-np.minimum(wrong, 1 - wrong))
 
     @property
     def classes(self):
@@ -65,6 +62,13 @@ class Logistic:
         """Weighted second derivatives at the scores that gave `residuals`."""
         wrong = np.abs(residuals)
         return SeparableCurvature(weights * (wrong * (1 - wrong)))
+
+    #: Sum of the curvatures of all rows, to solve with.
+    total_curvature = SeparableTotal
+
+    def pairs(self):
+        """Return what the columns of a curvature's `entries` are."""
+        return [Pair(k, 0, 0, 1) for k in range(self.n_outputs)]
 
     def spread(self, shift):
         """How far a shift of the scores moves a row's log-odds, one value an output."""
@@ -97,22 +101,23 @@ class Softmax:
         """Return the loss of some of the rows."""
         return Softmax(self.labels[rows], self.n_outputs)
 
-    def evaluate(self, z):
-        """Losses (n, 1) and residuals dl/dz (n, n_classes) at scores `z`, from one exponential a score."""
+    def residuals(self, z):
+        """Derivatives dl/dz (n, n_classes) at scores `z`; those near zero keep their relative precision."""
         own = np.arange(len(z)), self.labels
-        top = z.max(axis=1)
-        residuals = np.exp(z - top[:, None])
-        total = residuals.sum(axis=1)
-        residuals /= total[:, None]
-        residuals[own] = 0
-        wrong = residuals.sum(axis=1)  # a sum of small numbers, where 1 - p would cancel
-        residuals[own] = -wrong
-        likely = wrong < 0.5
-        losses = np.empty(len(z))
-        losses[likely] = -np.log1p(-wrong[likely])
-        far = ~likely
-        losses[far] = np.log(total[far]) + (top[far] - z[own][far])
-        return losses[:, None], residuals
+        p = np.exp(z - z.max(axis=1)[:, None])
+        p /= p.sum(axis=1)[:, None]
+        p[own] = 0
+        p[own] = -p.sum(axis=1)  # a sum of small numbers, where p - 1 would cancel
+        return p
+
+    def values(self, z, residuals):
+        """Losses (n, 1) at scores `z`, their residuals given."""
+        own = np.arange(len(z)), self.labels
+        wrong = -residuals[own]
+        far = wrong > 0.5
+        losses = -np.log1p(-np.minimum(wrong, 0.5))
+        losses[far] = logsumexp(z[far], axis=1) - z[own][far]
+        return losses[:, None]
 
     @property
     def classes(self):
@@ -137,6 +142,15 @@ class Softmax:
         probabilities = residuals.copy()
         probabilities[np.arange(len(residuals)), self.labels] += 1
         return SoftmaxCurvature(weights, np.clip(probabilities, 0, 1, out=probabilities))
+
+    #: Sum of the curvatures of all rows, to solve with.
+    total_curvature = SoftmaxTotal
+
+    def pairs(self):
+        """Return what the columns of a curvature's `entries` are."""
+        below, left = np.tril_indices(self.n_outputs, -1)
+        diagonal = [Pair(0, k, k, 1) for k in range(self.n_outputs)]
+        return diagonal + [Pair(0, k, j, -1) for k, j in zip(below.tolist(), left.tolist(), strict=True)]
 
     def spread(self, shift):
         """How far a shift of the scores moves a row's log-odds, at most, for any pair of classes."""

@@ -9,6 +9,7 @@ weighted residuals then sum to zero, which makes every point's residuals a feasi
 
 from copy import copy
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -122,7 +123,10 @@ class Objective:
     def scores(self, design, W):
         """Scores of a design's rows, columns centred: an offset of the columns then stays out of the intercept."""
         W = W * self.scale
-        return design.dot(W) - W @ self.centre
+        Z = design.dot(W)
+        if self.fit_intercept:
+            Z -= W @ self.centre
+        return Z
 
     def lift(self, W, b):
         """Coefficients and intercept in the units of the data."""
@@ -138,7 +142,7 @@ class Objective:
     def origin(self):
         """Return the `Point` where all coefficients are zero; needs no pass."""
         b = self.loss.constant_scores(self.weights) if self.fit_intercept else np.zeros(self.shape[0])
-        return Point(self, np.zeros(self.shape), b, np.tile(b, (self.design.shape[0], 1)))
+        return Point(self, np.zeros(self.shape), b, np.tile(b[:, None], self.design.shape[0]).T)
 
     @cached_property
     def constant_value(self):
@@ -173,8 +177,8 @@ class Objective:
 
     @property
     def hessian_numbers(self):
-        """How many numbers an explicit Hessian takes: its blocks, and the Gram matrix of each pair of coupled outputs."""
-        return self.n_blocks * self.hessian_order**2 + 2 * self.n_pairs * self.shape[1] ** 2
+        """How many numbers an explicit Hessian has."""
+        return self.n_blocks * self.hessian_order**2
 
     def with_scale(self, scale):
         """Return the same objective in other units; all of it that was computed about the columns is kept."""
@@ -201,27 +205,49 @@ class Objective:
         other._moments = tuple(moment[columns] for moment in self._moments)
         return other
 
-    def evaluate(self, Z):
-        """Losses and residuals at scores `Z`, by row blocks that stay in the cache."""
-        losses, residuals = np.empty((len(Z), self.loss.n_tasks)), np.empty(Z.shape)
+    def evaluate(self, Z, U=None, t=1.0):
+        """Return the `Evaluation` at scores ``Z + t U``, by row blocks that stay in the cache."""
+        moved, residuals = Z if U is None else np.empty_like(Z), np.empty_like(Z)
 
-        def of_blocks(blocks):
-            for rows in blocks:
-                losses[rows], residuals[rows] = self.loss.rows(rows).evaluate(Z[rows])
+        def of_block(rows):
+            if U is not None:
+                np.multiply(U[rows], t, out=moved[rows])
+                moved[rows] += Z[rows]
+            loss, weights = self.loss.rows(rows), self.weights[rows]
+            residuals[rows] = block = loss.residuals(moved[rows])
+            return np.sum(weights * block, axis=0), loss.curvature(weights, block).total() if self.fit_intercept else 0.0
 
-        in_threads(of_blocks, row_blocks(len(Z), 8 * Z.shape[1]), 16 * Z.size)
-        return losses, residuals
+        balances, totals = zip(*self.over_rows(of_block), strict=True)
+        return Evaluation(moved, residuals, sum(balances), self.loss.total_curvature(sum(totals)))
+
+    def over_rows(self, of_block):
+        """Results of a function of a slice of rows, for all blocks of the scores; in threads where that pays."""
+        n_rows, width = self.design.shape[0], self.shape[0]
+        parts = in_threads(lambda blocks: [of_block(rows) for rows in blocks], row_blocks(n_rows, 2 * width), 16 * n_rows * width)
+        return [result for part in parts for result in part]
 
     def stochastic_gradient(self, W, b, rows):
         """Gradients in W and b of the loss of a batch of rows, scaled up to the whole; columns are centred."""
         batch, loss, weights = self.design.rows(rows), self.loss.rows(rows), self.weights[rows]
-        residuals = weights * loss.evaluate(self.scores(batch, W) + b)[1] * (self.design.shape[0] / len(rows))
+        residuals = weights * loss.residuals(self.scores(batch, W) + b) * (self.design.shape[0] / len(rows))
         total = residuals.sum(axis=0)
         return self.pull_back(batch, residuals), total if self.fit_intercept else np.zeros_like(total)
 
     def pull_back(self, design, R):
         """Transpose of `scores`: ``R.T @ (X - centre) * scale``."""
-        return (design.tdot(R) - np.outer(R.sum(axis=0), self.centre)) * self.scale
+        G = design.tdot(R)
+        if self.fit_intercept:
+            G -= np.outer(R.sum(axis=0), self.centre)
+        return G * self.scale
+
+
+class Evaluation(NamedTuple):
+    """Scores, their residuals, the residuals' weighted sum, and the sum of the curvatures."""
+
+    Z: np.ndarray
+    residuals: np.ndarray
+    balance: np.ndarray
+    total: object
 
 
 class Point:
@@ -238,10 +264,10 @@ class Point:
 
     def __init__(self, objective, W, b, Z, evaluation=None):
         self.objective, self.W = objective, W
-        self._losses, self._residuals = objective.evaluate(Z) if evaluation is None else evaluation
-        self.b, self._Z = self._profiled(b, Z) if objective.fit_intercept else (b, Z)
+        self._rows = objective.evaluate(Z) if evaluation is None else evaluation
+        self.b = self._profiled(b) if objective.fit_intercept else b
 
-    def _profiled(self, b, Z):
+    def _profiled(self, b):
         """Minimise over the intercept by Newton with the step of generalised self-concordance.
 
         With R the distance a step moves a row's log-odds, the step length ``log(1 + R) / R`` decreases the objective
@@ -249,39 +275,40 @@ class Point:
         """
         objective, growth = self.objective, 1.0
         for _ in range(100):
-            gradient = self._weighted_residuals.sum(axis=0)
-            step = -np.linalg.solve(self._curvature.total(), gradient)
+            gradient = self._rows.balance
+            step = self._rows.total.solve(-gradient)
             reach = np.maximum(objective.loss.spread(step), 1e-300)
             far = reach > 1
             step = step * (np.log1p(reach) / reach * np.where(far, growth, 1))
-            if np.max(np.abs(step)) <= 4 * np.finfo(float).eps * (1 + np.max(np.abs(b))):
+            length = np.max(np.abs(step))
+            if length <= 4 * np.finfo(float).eps * (1 + np.max(np.abs(b))):
                 break
-            b, Z = b + step, Z + step
-            self._replace(objective.evaluate(Z))
-            if np.max(np.abs(step)) <= 1e-9:  # Newton is quadratic: the next step would be below rounding
+            b = b + step
+            self._rows = objective.evaluate(self._rows.Z, np.broadcast_to(step, self._rows.Z.shape))
+            if length <= 1e-9:  # Newton is quadratic: the next step would be below rounding
                 break
             # Thousands away the safe steps are many: lengthen them while the slope along them hardly changes.
-            slope, slope_there = gradient * step * far, self._weighted_residuals.sum(axis=0) * step * far
+            slope, slope_there = gradient * step * far, self._rows.balance * step * far
             growth = 4 * growth if slope_there.sum() < slope.sum() / 2 else 1.0
-        return b, Z
-
-    def _replace(self, evaluation):
-        self._losses, self._residuals = evaluation
-        for name in ("_weighted_residuals", "_curvature"):
-            self.__dict__.pop(name, None)
+        return b
 
     @cached_property
     def _weighted_residuals(self):
-        return self.objective.weights * self._residuals
+        return self.objective.weights * self._rows.residuals
 
-    @cached_property
-    def _curvature(self):
-        return self.objective.loss.curvature(self.objective.weights, self._residuals)
+    def _curvature(self, rows=slice(None)):
+        """Weighted second derivatives of some of the rows; made when asked for, because they are as large as the scores."""
+        objective = self.objective
+        return objective.loss.rows(rows).curvature(objective.weights[rows], self._rows.residuals[rows])
+
+    def _losses(self, rows=slice(None)):
+        return self.objective.loss.rows(rows).values(self._rows.Z[rows], self._rows.residuals[rows])
 
     @cached_property
     def value(self):
-        loss = np.einsum("ik,ik->", np.broadcast_to(self.objective.weights, self._losses.shape), self._losses)
-        return float(loss) + self.objective.penalty.value(self.W)
+        weights = self.objective.weights
+        losses = self.objective.over_rows(lambda rows: np.sum(weights[rows] * self._losses(rows)))
+        return float(sum(losses)) + self.objective.penalty.value(self.W)
 
     @cached_property
     def loss_gradient(self):
@@ -296,7 +323,7 @@ class Point:
     @property
     def dual_feasible(self):
         """Whether the weighted residuals sum to zero: so, unless the scores are too wild for the intercept's search."""
-        return not self.objective.fit_intercept or bool(np.max(np.abs(self._weighted_residuals.sum(axis=0))) < 1e-13)
+        return not self.objective.fit_intercept or bool(np.max(np.abs(self._rows.balance)) < 1e-13)
 
     def scaled_dual_cost(self, theta):
         """What the dual objective loses when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,).
@@ -304,7 +331,7 @@ class Point:
         With q = 1 - exp(-loss) the probability of the wrong classes, each row loses the Kullback-Leibler divergence
         ``theta q log(theta) + (1 - theta q) log(theta + (1 - theta) exp(loss))``, from Bernoulli(q) to Bernoulli(theta q).
         """
-        losses = self._losses
+        losses = self._losses()
         wrong = -np.expm1(-losses)
         grown = np.where(
             losses < 500,
@@ -322,41 +349,40 @@ class Point:
 
         Coefficients are ordered output by output, as ``W[block].ravel()``.
         """
-        objective, curvature = self.objective, self._curvature
-        pairs = curvature.pairs()
-        gram, cross = objective.gram(curvature.entries, len(pairs))
-        size, p = curvature.block_size, objective.shape[1]
-        hessian = np.zeros((curvature.n_blocks, size, p, size, p))
-        mixed = np.zeros((curvature.n_blocks, size, p, size))
+        objective, pairs = self.objective, self.objective.loss.pairs()
+        gram, cross = objective.gram(lambda rows: self._curvature(rows).entries(), len(pairs))
+        n_blocks, p = objective.n_blocks, objective.shape[1]
+        size = objective.shape[0] // n_blocks
+        hessian = np.zeros((n_blocks, size, p, size, p))
+        mixed = np.zeros((n_blocks, size, p, size))
         for pair, G, c in zip(pairs, gram, cross, strict=True):
             for row, column in {(pair.row, pair.column), (pair.column, pair.row)}:
                 hessian[pair.block, row, :, column] = pair.sign * G
                 mixed[pair.block, row, :, column] = pair.sign * c
-        hessian = hessian.reshape(curvature.n_blocks, size * p, size * p)
+        hessian = hessian.reshape(n_blocks, size * p, size * p)
         if objective.fit_intercept:
-            hessian -= self._intercept_share(mixed.reshape(curvature.n_blocks, size * p, size))
+            mixed = mixed.reshape(n_blocks, size * p, size)
+            hessian -= mixed @ self._rows.total.solve_blocks(np.swapaxes(mixed, 1, 2))  # what the intercept takes over
         diagonal = np.arange(size * p)
         hessian[:, diagonal, diagonal] += np.tile(objective.penalty.l2, size)
         return hessian
-
-    def _intercept_share(self, mixed):
-        """What the intercept takes over: ``H_wb H_bb⁻¹ H_bw`` of each block."""
-        n_blocks, _, size = mixed.shape
-        total = self._curvature.total().reshape(n_blocks, size, n_blocks, size)
-        own = np.stack([total[k, :, k] for k in range(n_blocks)])
-        return mixed @ np.linalg.solve(own, np.swapaxes(mixed, 1, 2))
 
     def hessian_vector(self, V):
         """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""
         objective = self.objective
         U = self._scores_along(V)[0]
-        return objective.pull_back(objective.design, self._curvature.apply(U)) + objective.penalty.l2 * V
+
+        def of_block(rows):
+            U[rows] = self._curvature(rows).apply(U[rows])
+
+        objective.over_rows(of_block)
+        return objective.pull_back(objective.design, U) + objective.penalty.l2 * V
 
     @cached_property
     def hessian_diagonal(self):
         """Approximate diagonal of the Hessian: mean curvature of each output times the column's second moment."""
         objective = self.objective
-        level = self._curvature.diagonal().sum(axis=0) / objective.row_weight.sum()
+        level = sum(objective.over_rows(lambda rows: self._curvature(rows).diagonal().sum(axis=0))) / objective.row_weight.sum()
         return np.outer(level, objective.second_moment) + objective.penalty.l2
 
     def _scores_along(self, D):
@@ -364,8 +390,10 @@ class Point:
         U = self.objective.scores(self.objective.design, D)
         if not self.objective.fit_intercept:
             return U, np.zeros(len(D))
-        tangent = -np.linalg.solve(self._curvature.total(), self._curvature.apply(U).sum(axis=0))
-        return U + tangent, tangent
+        drift = self.objective.over_rows(lambda rows: self._curvature(rows).apply(U[rows]).sum(axis=0))
+        tangent = self._rows.total.solve(-sum(drift))
+        U += tangent
+        return U, tangent
 
     def restrict(self, columns):
         """Return this place, seen by the objective of some of the columns; scores stay as they are."""
@@ -391,21 +419,19 @@ class Line:
 
     def _evaluation(self, t):
         if self._last is None or self._last[0] != t:
-            Z = self.start._Z + t * self._U
-            self._last = (t, Z, self.start.objective.evaluate(Z))
-        return self._last[1:]
+            self._last = (t, self.start.objective.evaluate(self.start._rows.Z, self._U, t))
+        return self._last[1]
 
     def slope(self, t):
         """Derivative of the objective at t; with an l1 penalty, from the left (at 0: from the right)."""
-        objective = self.start.objective
-        residuals = self.start._residuals if t == 0 else self._evaluation(t)[1][1]
-        loss = np.einsum("ik,ik->", objective.weights * residuals, self._U)
+        start, objective = self.start, self.start.objective
         if t == 0:
-            return float(loss) + objective.penalty.onset(self.start.W, self.D)
-        return float(loss) + objective.penalty.slope(self.start.W, self.D, t)
+            return float(np.vdot(start.loss_gradient, self.D)) + objective.penalty.onset(start.W, self.D)
+        weights, residuals = objective.weights, self._evaluation(t).residuals
+        loss = sum(objective.over_rows(lambda rows: np.sum(weights[rows] * residuals[rows] * self._U[rows])))
+        return float(loss) + objective.penalty.slope(start.W, self.D, t)
 
     def point(self, t):
         """Return the `Point` at t."""
-        Z, evaluation = self._evaluation(t)
-        start = self.start
-        return Point(start.objective, start.W + t * self.D, start.b + t * self._tangent, Z, evaluation)
+        start, evaluation = self.start, self._evaluation(t)
+        return Point(start.objective, start.W + t * self.D, start.b + t * self._tangent, evaluation.Z, evaluation)

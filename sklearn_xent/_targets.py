@@ -50,8 +50,8 @@ def encode(y, sample_weight, class_weight, multi_class):
     ValueError
         If fewer than two classes have weight, or `class_weight` weights none of them.
     """
-    labels, codes = np.unique(y, return_inverse=True)
-    codes = codes.reshape(-1)
+    labels = np.unique(y)
+    codes = np.searchsorted(labels, y) if len(labels) > 2 else (y == labels[-1]).astype(np.intp)
     largest = float(sample_weight.max(initial=0))
     if largest == 0:
         raise ValueError("sample_weight is zero everywhere; at least two classes need rows with a positive weight.")
@@ -113,8 +113,8 @@ def _weighted_classes(labels, codes, weights):
 
 def _signs(codes, n_classes):
     if n_classes == 2:
-        return np.where(codes == 1, -1, 1).astype(np.int8)[:, None]
-    return np.where(codes[:, None] == np.arange(n_classes), -1, 1).astype(np.int8)
+        return (1 - 2 * (codes == 1).astype(np.int8))[:, None]
+    return np.asfortranarray(1 - 2 * (codes[:, None] == np.arange(n_classes)).astype(np.int8))
 
 
 def _balanced_tasks(weights, member):

@@ -229,7 +229,8 @@ def softmax_cross_entropy(z, y):
     array([6.93147181e-01, 1.00000000e+04])
     """
     z, y = _logits(z, y)
-    return Softmax(y, z.shape[1]).evaluate(z)[0][:, 0]
+    loss = Softmax(y, z.shape[1])
+    return loss.values(z, loss.residuals(z))[:, 0]
 
 
 def softmax_cross_entropy_gradient(z, y):
@@ -259,7 +260,7 @@ def softmax_cross_entropy_gradient(z, y):
     array([[ 0.5, -0.5]])
     """
     z, y = _logits(z, y)
-    return Softmax(y, z.shape[1]).evaluate(z)[1]
+    return Softmax(y, z.shape[1]).residuals(z)
 
 
 def softmax_cross_entropy_curvature(z, y=None):

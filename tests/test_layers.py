@@ -12,7 +12,7 @@ LAYERS = [
     {"_losses", "_penalty", "_design"},
     {"losses"},
     {"_objective", "_targets"},
-    {"_certificate", "_minimise", "_reductions", "_model"},
+    {"_certificate", "_minimise", "_reductions", "_model", "_costs"},
     {"solvers"},
     {"_classifier"},
     {""},

@@ -3,6 +3,7 @@
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import Newton
 from sklearn_xent.solvers.newton_cg import NewtonCG
+from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 
 
 class Auto(Solver):
@@ -21,9 +22,10 @@ class Auto(Solver):
     """
 
     def chosen(self, objective):
-        if not objective.penalty.smooth:
-            return Newton()
-        return Newton() if objective.hessian_order <= 500 and objective.small_hessian else NewtonCG()
+        small = objective.hessian_order <= 2500 and objective.small_hessian
+        if small and objective.shape[1] <= 2 * objective.design.shape[0]:
+            return SubsampledNewton()
+        return NewtonCG() if objective.penalty.smooth else Newton()
 
     def minimise(self, objective, controls=None, start=None, random_state=None):
         """Minimise an objective with the solver chosen for it; see `Solver.minimise`."""
