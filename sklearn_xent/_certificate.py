@@ -38,16 +38,18 @@ def duality_gap(point, penalised):
     shape = (n_tasks, -1, penalised.sum())  # Softmax: all outputs are one task
     W, U = point.W[:, penalised].reshape(shape), -point.loss_gradient[:, penalised].reshape(shape)
 
+    plain = _fenchel_sum(penalty, W, U) if np.all(penalty.l2 > 0) else np.inf
+    if penalty.smooth:
+        return float(np.sum(plain))
     theta = _feasible_scaling(penalty, U)
     shrunk = _fenchel_sum(penalty, W, theta[:, None, None] * U)
     if np.any(theta < 1):
         shrunk = shrunk + point.scaled_dual_cost(theta)
-    plain = _fenchel_sum(penalty, W, U) if np.all(penalty.l2 > 0) else np.inf
     return float(np.sum(np.minimum(shrunk, plain)))
 
 
 def _fenchel_sum(penalty, W, U):
-    return np.sum(penalty.fenchel_gap(W, U), axis=(1, 2))
+    return penalty.fenchel_gap(W, U).sum(axis=(1, 2))
 
 
 def _feasible_scaling(penalty, U):

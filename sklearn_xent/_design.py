@@ -5,7 +5,7 @@ Products, Gram matrices and moments are sums over rows, so that they need neithe
 read: one `dot` and one `tdot` make a pass.
 """
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import sparse
@@ -28,10 +28,11 @@ class Meter:
         self.passes += share / 2
 
 
+@lru_cache(maxsize=64)
 def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
-    """Slices of consecutive rows of `width` numbers, each slice of about `elements` numbers."""
+    """Return slices of consecutive rows of `width` numbers, each slice of about `elements` numbers."""
     step = max(256, elements // max(width, 1))
-    return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+    return tuple(slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
 class Design:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_xent._design import row_blocks
-from sklearn_xent._linalg import largest_eigenvalue
+from sklearn_xent._linalg import EPS, largest_eigenvalue
 from sklearn_xent._threads import in_threads
 
 
@@ -215,7 +215,7 @@ class Objective:
                 moved[rows] += Z[rows]
             loss, weights = self.loss.rows(rows), self.weights[rows]
             residuals[rows] = block = loss.residuals(moved[rows])
-            return np.sum(weights * block, axis=0), loss.curvature(weights, block).total() if self.fit_intercept else 0.0
+            return (weights * block).sum(axis=0), loss.curvature(weights, block).total()
 
         balances, totals = zip(*self.over_rows(of_block), strict=True)
         return Evaluation(moved, residuals, sum(balances), self.loss.total_curvature(sum(totals)))
@@ -280,8 +280,8 @@ class Point:
             reach = np.maximum(objective.loss.spread(step), 1e-300)
             far = reach > 1
             step = step * (np.log1p(reach) / reach * np.where(far, growth, 1))
-            length = np.max(np.abs(step))
-            if length <= 4 * np.finfo(float).eps * (1 + np.max(np.abs(b))):
+            length = np.abs(step).max()
+            if length <= 4 * EPS * (1 + np.abs(b).max()):
                 break
             b = b + step
             self._rows = objective.evaluate(self._rows.Z, np.broadcast_to(step, self._rows.Z.shape))
@@ -307,7 +307,7 @@ class Point:
     @cached_property
     def value(self):
         weights = self.objective.weights
-        losses = self.objective.over_rows(lambda rows: np.sum(weights[rows] * self._losses(rows)))
+        losses = self.objective.over_rows(lambda rows: (weights[rows] * self._losses(rows)).sum())
         return float(sum(losses)) + self.objective.penalty.value(self.W)
 
     @cached_property
@@ -323,7 +323,7 @@ class Point:
     @property
     def dual_feasible(self):
         """Whether the weighted residuals sum to zero: so, unless the scores are too wild for the intercept's search."""
-        return not self.objective.fit_intercept or bool(np.max(np.abs(self._rows.balance)) < 1e-13)
+        return not self.objective.fit_intercept or bool(np.abs(self._rows.balance).max() < 1e-13)
 
     def scaled_dual_cost(self, theta):
         """What the dual objective loses when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,).
@@ -428,7 +428,7 @@ class Line:
         if t == 0:
             return float(np.vdot(start.loss_gradient, self.D)) + objective.penalty.onset(start.W, self.D)
         weights, residuals = objective.weights, self._evaluation(t).residuals
-        loss = sum(objective.over_rows(lambda rows: np.sum(weights[rows] * residuals[rows] * self._U[rows])))
+        loss = sum(objective.over_rows(lambda rows: (weights[rows] * residuals[rows] * self._U[rows]).sum()))
         return float(loss) + objective.penalty.slope(start.W, self.D, t)
 
     def point(self, t):

@@ -42,22 +42,28 @@ class ElasticNet:
     def value(self, w):
         """Penalty of coefficients `w`, a float."""
         with np.errstate(under="ignore", over="ignore"):
-            return float(np.sum(self.l2 * w * w) / 2 + np.sum(self.l1 * np.abs(w)))
+            return float((self.l2 * w * w).sum() / 2 + (self.l1 * np.abs(w)).sum())
 
     def slope(self, w, d, t):
         """Derivative of ``value(w + t d)`` in t, from the left (t > 0): the one that a line search must not overshoot."""
         x = w + t * d
-        sign = np.where(x != 0, np.sign(x), -np.sign(d))
-        return float(np.sum(self.l2 * x * d) + np.sum(self.l1 * sign * d))
+        ridge = float((self.l2 * x * d).sum())
+        if self.smooth:
+            return ridge
+        return ridge + float((self.l1 * np.where(x != 0, np.sign(x), -np.sign(d)) * d).sum())
 
     def onset(self, w, d):
         """Derivative of ``value(w + t d)`` at t = 0, from the right."""
-        sign = np.where(w != 0, np.sign(w), np.sign(d))
-        return float(np.sum(self.l2 * w * d) + np.sum(self.l1 * sign * d))
+        ridge = float((self.l2 * w * d).sum())
+        if self.smooth:
+            return ridge
+        return ridge + float((self.l1 * np.where(w != 0, np.sign(w), np.sign(d)) * d).sum())
 
     def steepest(self, w, gradient):
         """Minimum-norm subgradient of loss + penalty at `w`, given the gradient of the loss."""
         g = gradient + self.l2 * w
+        if self.smooth:
+            return g
         return np.where(w != 0, g + self.l1 * np.sign(w), soft_threshold(g, self.l1))
 
     def fenchel_gap(self, w, u):

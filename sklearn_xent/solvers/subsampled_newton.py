@@ -10,6 +10,8 @@ from sklearn_xent._reductions import sample, working_set
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import advance, check_memory
 
+CHEAP = 0.5  # a Hessian that costs less than this share of a pass is made anew in every iteration
+
 
 class SubsampledNewton(Solver):
     """Newton with the Hessian of a sample of the rows, corrected by every gradient that is seen: about ten passes.
@@ -80,25 +82,35 @@ def _iterate(point, model, monitor, costs, enough=0.0):
 
     The model to begin with is another problem's Hessian or (None) to be made.
     """
-    l2, n_rows = point.objective.penalty.l2, point.objective.design.shape[0]
-    patience = costs.hessian(n_rows) / costs.one_pass(n_rows) + 2
+    n_rows = point.objective.design.shape[0]
+    price = costs.hessian(n_rows) / costs.one_pass(n_rows)
+    longest = np.inf if point.objective.penalty.smooth else 1.0
     before = None
+
+    def stale(point, now):
+        """Whether the iterations left at the rate of the last one cost more than Newton's with a new Hessian."""
+        return before is not None and _remaining(before[1], now, max(monitor.target, enough)) > price + 2
 
     def step(point):
         nonlocal model, before
-        if before is not None:
-            previous, length = before
-            model.learn(point.W - previous.W, point.loss_gradient - previous.loss_gradient + l2 * (point.W - previous.W))
-        D, now = _direction(point, model) if model is not None else (None, np.inf)
-        if model is None or (before is not None and _remaining(length, now, max(monitor.target, enough)) > patience):
+        if before is not None and price < CHEAP:
+            model = None
+        elif before is not None:
+            model.learn(point.W - before[0].W, _smooth_gradient(point) - _smooth_gradient(before[0]))
+        D, now = (None, np.inf) if model is None else _direction(point, model)
+        if model is None or stale(point, now):
             model = _model(point)
             D, now = _direction(point, model)
         if now / 2 <= enough:
             return None
         before = (point, now)
-        return advance(point, D, longest=np.inf if point.objective.penalty.smooth else 1.0)
+        return advance(point, D, longest)
 
     iterate(point, step, monitor)
+
+
+def _smooth_gradient(point):
+    return point.loss_gradient + point.objective.penalty.l2 * point.W
 
 
 def _remaining(before, now, target):
@@ -117,6 +129,5 @@ def _direction(point, model):
     columns = working_set(point)
     D = np.zeros_like(point.W)
     part = model.restrict(columns)
-    smooth_gradient = (point.loss_gradient + penalty.l2 * point.W)[:, columns]
-    D[:, columns] = minimise_model(part, smooth_gradient, point.W[:, columns], penalty.l1[columns], accuracy=1e-4)
+    D[:, columns] = minimise_model(part, _smooth_gradient(point)[:, columns], point.W[:, columns], penalty.l1[columns], accuracy=1e-4)
     return D, float(np.vdot(D, model.product(D)))
