@@ -6,6 +6,7 @@ read: one `dot` and one `tdot` make a pass.
 """
 
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -14,6 +15,7 @@ from sklearn_xent._threads import in_threads
 
 # Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.
 
+PER_PRODUCT = 3  # multiplications of a dense product that take as long as one of a sparse product
 BLOCK_ELEMENTS = 2**16  # half a MiB of float64: a block and what is made of it stay in a level-2 cache
 
 
@@ -31,7 +33,7 @@ class Meter:
 @lru_cache(maxsize=64)
 def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
     """Return slices of consecutive rows of `width` numbers, each slice of about `elements` numbers."""
-    step = max(256, elements // max(width, 1))
+    step = max(16, elements // max(width, 1))
     return tuple(slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
@@ -136,7 +138,7 @@ class Dense(Design):
         """
         self.meter.read(self.share)
         n_features = self.shape[1]
-        blocks = row_blocks(self.shape[0], n_features, max(BLOCK_ELEMENTS, 512 * n_features))
+        blocks = row_blocks(self.shape[0], max(n_features, n_weights), max(BLOCK_ELEMENTS, 512 * n_features))
 
         def of_blocks(blocks):
             gram, cross = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features))
@@ -165,7 +167,7 @@ class Dense(Design):
         return np.concatenate([np.einsum("ij,ij->i", block, block) for block in blocks])
 
     def _typical(self):
-        rows = np.linspace(0, self.shape[0] - 1, num=min(self.shape[0], 256), dtype=int)
+        rows = np.linspace(0, self.shape[0] - 1, num=min(self.shape[0], 32), dtype=int)
         return self._block(rows).mean(axis=0)
 
     def _sums_about(self, guess, weights):
@@ -204,24 +206,49 @@ class Sparse(Design):
     def dot(self, W):
         """``X @ W.T``, of shape (n_samples, n_outputs), each output contiguous."""
         self.meter.read(self.share)
-        return np.asfortranarray(self.X @ np.ascontiguousarray(W.T))
+        W, out = np.ascontiguousarray(W.T), np.empty((self.shape[0], len(W)), order="F")
+
+        def of_parts(parts):
+            for rows, X in parts:
+                out[rows] = X @ W
+
+        in_threads(of_parts, self._parts, PER_PRODUCT * out.shape[1] * self.size)
+        return out
 
     def tdot(self, R):
         """``R.T @ X``, of shape (n_outputs, n_features)."""
         self.meter.read(self.share)
-        return np.ascontiguousarray((self.X.T @ R).T)
+
+        def of_parts(parts):
+            return sum(X.T @ R[rows] for rows, X in parts)
+
+        return np.ascontiguousarray(sum(in_threads(of_parts, self._parts, PER_PRODUCT * R.shape[1] * self.size)).T)
+
+    @cached_property
+    def _parts(self):
+        """Runs of rows with about as many stored values each, in the memory of X; CSC has its rows in one."""
+        X, n_parts = self.X, 2 if self.size > 100_000 else 1
+        if X.format != "csr" or n_parts == 1:
+            return [(slice(0, self.shape[0]), X)]
+        cuts = np.searchsorted(X.indptr, np.linspace(0, self.size, n_parts + 1)[1:-1])
+        bounds = [0, *cuts.tolist(), self.shape[0]]
+        return [(slice(start, stop), _run_of_rows(X, start, stop)) for start, stop in pairwise(bounds)]
 
     def gram(self, weights, n_weights, centre, scale):
         """As `Dense.gram`; centring is applied to the sums, because the centred matrix would be dense."""
         self.meter.read(self.share)
-        scaled = self._csr @ sparse.diags(scale)
-        centre, weights = centre * scale, weights(slice(None))
+        X, centre, weights = self._csr, centre * scale, weights(slice(None))
+        scaled = X.data * scale[X.indices]
+        columns = sparse.csr_matrix((scaled, X.indices, X.indptr), X.shape).tocsc()
+        stored = np.diff(X.indptr)
         gram = np.empty((n_weights, self.shape[1], self.shape[1]))
-        cross = weights.T @ scaled - weights.sum(axis=0)[:, None] * centre
+        cross = (columns.T @ weights).T - weights.sum(axis=0)[:, None] * centre
         for k, column in enumerate(weights.T):
-            raw = (sparse.diags(column) @ scaled).T @ scaled
-            shift = np.outer(centre, cross[k])
-            gram[k] = raw.toarray() - shift - shift.T - column.sum() * np.outer(centre, centre)
+            weighted = sparse.csr_matrix((scaled * np.repeat(column, stored), X.indices, X.indptr), X.shape)
+            (weighted.T @ columns).toarray(out=gram[k])
+            if np.any(centre):
+                shift = np.outer(centre, cross[k])
+                gram[k] -= shift + shift.T + column.sum() * np.outer(centre, centre)
         return gram, cross
 
     def row_squares(self, centre, scale):
@@ -231,6 +258,10 @@ class Sparse(Design):
         stored = X.multiply(X) @ square - 2 * (X @ (centre * square))
         return np.maximum(stored + np.sum(square * centre * centre), 0)
 
+    def columns(self, columns):
+        """Some columns, as a design."""
+        return Sparse(self._csc[:, columns].tocsr(), self.meter, self.share * len(columns) / max(self.shape[1], 1))
+
     def rows(self, rows):
         """Some rows, as a design."""
         return Sparse(self._csr[rows], self.meter, self.share * len(rows) / max(self.shape[0], 1))
@@ -238,6 +269,10 @@ class Sparse(Design):
     @cached_property
     def _csr(self):
         return self.X.tocsr()
+
+    @cached_property
+    def _csc(self):
+        return self.X.tocsc()
 
     def _typical(self):
         return np.zeros(self.shape[1])
@@ -250,6 +285,12 @@ class Sparse(Design):
         weighted = weight * distance
         first = np.bincount(column, weighted, n_features) - missing * guess
         return first, np.bincount(column, weighted * distance, n_features) + missing * np.square(guess)
+
+
+def _run_of_rows(X, start, stop):
+    first, last = X.indptr[start], X.indptr[stop]
+    parts = X.data[first:last], X.indices[first:last], X.indptr[start : stop + 1] - first
+    return sparse.csr_matrix(parts, (stop - start, X.shape[1]))
 
 
 def as_design(X):

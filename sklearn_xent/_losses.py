@@ -32,7 +32,8 @@ class Logistic:
     def residuals(self, z):
         """Derivatives dl/dz (n, n_tasks) at scores `z`; those near zero keep their relative precision."""
         margin = self.signs * z
-        e = np.exp(np.negative(np.maximum(margin, -700, out=margin), out=margin), out=margin)  # beyond 700: 1e-304
+        with np.errstate(over="ignore"):  # an infinite exponential is a residual of zero
+            e = np.exp(np.negative(margin, out=margin), out=margin)
         e += 1
         return np.divide(self.signs, e, out=e)
 
@@ -159,6 +160,22 @@ class Softmax:
     def least_norm(self, W):
         """Among coefficients (n_classes, n_features) that give the same loss on any data, those of least norm."""
         return W - W.mean(axis=0)
+
+
+def shrinking_cost(losses, theta):
+    """What shrinking a row's residuals by the factor `theta` costs the dual objective, given the row's losses.
+
+    With q = 1 - exp(-loss) the probability of the wrong classes it is the Kullback-Leibler divergence
+    ``theta q log(theta) + (1 - theta q) log(theta + (1 - theta) exp(loss))``, from Bernoulli(q) to Bernoulli(theta q).
+    """
+    wrong = -np.expm1(-losses)
+    grown = np.where(
+        losses < 500,
+        np.log1p((1 - theta) * np.expm1(np.minimum(losses, 500))),
+        losses + np.log1p(-np.minimum(theta * wrong, 1 - 1e-16)),
+    )
+    divergence = theta * wrong * np.log(np.maximum(theta, 1e-300)) + (1 - theta * wrong) * grown
+    return np.maximum(divergence, 0)
 
 
 def _binary_entropy(p):

@@ -51,7 +51,7 @@ class ExplicitModel:
         return x.reshape(self.shape)
 
     def learn(self, step, change):
-        """Correct the Hessian so that it takes `step` to `change`, as it was seen: the BFGS update (Nocedal & Wright 2006, 6.1)."""
+        """Correct the Hessian so that it takes `step` to `change`: the BFGS update (Nocedal & Wright 2006, section 6.1)."""
         bends = np.matmul(self.blocks, self._by_block(step)[:, :, None])[:, :, 0]
         for block, s, y, bend in zip(self.blocks, self._by_block(step), self._by_block(change), bends, strict=True):
             if (s @ y > EPS * (s @ bend)) and s @ bend > 0:

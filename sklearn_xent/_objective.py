@@ -1,4 +1,4 @@
-"""Loss + penalty over a design: `Objective`, a place `Point`, a direction from it `Line`.
+"""Loss + penalty over a design: `Objective`, and a place `Point`.
 
     F(W, b) = sum_i s_i loss(z_i, y_i) + penalty(W),     z = X Wᵀ + b,     sum_i s_i = 1
 
@@ -9,12 +9,14 @@ weighted residuals then sum to zero, which makes every point's residuals a feasi
 
 from copy import copy
 from functools import cached_property
-from typing import NamedTuple
+from itertools import chain
 
 import numpy as np
 
 from sklearn_xent._design import row_blocks
 from sklearn_xent._linalg import EPS, largest_eigenvalue
+from sklearn_xent._line import Evaluation, Line
+from sklearn_xent._losses import shrinking_cost
 from sklearn_xent._threads import in_threads
 
 
@@ -222,9 +224,9 @@ class Objective:
 
     def over_rows(self, of_block):
         """Results of a function of a slice of rows, for all blocks of the scores; in threads where that pays."""
-        n_rows, width = self.design.shape[0], self.shape[0]
-        parts = in_threads(lambda blocks: [of_block(rows) for rows in blocks], row_blocks(n_rows, 2 * width), 16 * n_rows * width)
-        return [result for part in parts for result in part]
+        (n_rows, _), width = self.design.shape, self.shape[0]
+        blocks, work = row_blocks(n_rows, 2 * width), 16 * n_rows * width
+        return list(chain(*in_threads(lambda blocks: [of_block(rows) for rows in blocks], blocks, work)))
 
     def stochastic_gradient(self, W, b, rows):
         """Gradients in W and b of the loss of a batch of rows, scaled up to the whole; columns are centred."""
@@ -239,15 +241,6 @@ class Objective:
         if self.fit_intercept:
             G -= np.outer(R.sum(axis=0), self.centre)
         return G * self.scale
-
-
-class Evaluation(NamedTuple):
-    """Scores, their residuals, the residuals' weighted sum, and the sum of the curvatures."""
-
-    Z: np.ndarray
-    residuals: np.ndarray
-    balance: np.ndarray
-    total: object
 
 
 class Point:
@@ -307,8 +300,8 @@ class Point:
     @cached_property
     def value(self):
         weights = self.objective.weights
-        losses = self.objective.over_rows(lambda rows: (weights[rows] * self._losses(rows)).sum())
-        return float(sum(losses)) + self.objective.penalty.value(self.W)
+        loss = sum(self.objective.over_rows(lambda rows: (weights[rows] * self._losses(rows)).sum()))
+        return float(loss) + self.objective.penalty.value(self.W)
 
     @cached_property
     def loss_gradient(self):
@@ -326,21 +319,11 @@ class Point:
         return not self.objective.fit_intercept or bool(np.abs(self._rows.balance).max() < 1e-13)
 
     def scaled_dual_cost(self, theta):
-        """What the dual objective loses when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,).
-
-        With q = 1 - exp(-loss) the probability of the wrong classes, each row loses the Kullback-Leibler divergence
-        ``theta q log(theta) + (1 - theta q) log(theta + (1 - theta) exp(loss))``, from Bernoulli(q) to Bernoulli(theta q).
-        """
-        losses = self._losses()
-        wrong = -np.expm1(-losses)
-        grown = np.where(
-            losses < 500,
-            np.log1p((1 - theta) * np.expm1(np.minimum(losses, 500))),
-            losses + np.log1p(-np.minimum(theta * wrong, 1 - 1e-16)),
+        """What the dual objective loses when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,)."""
+        weights = self.objective.weights
+        return sum(
+            self.objective.over_rows(lambda rows: (weights[rows] * shrinking_cost(self._losses(rows), theta)).sum(axis=0))
         )
-        log_theta = np.log(np.maximum(theta, 1e-300))
-        divergence = theta * wrong * log_theta + (1 - theta * wrong) * grown
-        return np.sum(self.objective.weights * np.maximum(divergence, 0), axis=0)
 
     # Second derivatives, of the profiled loss: what is left after the intercept has followed.
 
@@ -404,34 +387,14 @@ class Point:
         part.loss_gradient = self.loss_gradient[:, columns]
         return part
 
+    def moved(self, step, tangent, evaluation):
+        """Return the point at ``W + step``, given its scores at the intercept ``b + tangent``."""
+        return Point(self.objective, self.W + step, self.b + tangent, evaluation.Z, evaluation)
+
+    def evaluate(self, U, t):
+        """Return the `Evaluation` of the scores ``Z + t U``."""
+        return self.objective.evaluate(self._rows.Z, U, t)
+
     def along(self, D):
         """Return the `Line` from here in direction `D`; pays ``X @ D`` once."""
         return Line(self, D, *self._scores_along(D))
-
-
-class Line:
-    """The objective along ``W + t D``, the intercept following its tangent; nothing but `point`'s gradient costs a pass."""
-
-    def __init__(self, start, D, U, tangent):
-        self.start, self.D = start, D
-        self._U, self._tangent = U, tangent
-        self._last = None  # the evaluation of the last t: accepting it is free
-
-    def _evaluation(self, t):
-        if self._last is None or self._last[0] != t:
-            self._last = (t, self.start.objective.evaluate(self.start._rows.Z, self._U, t))
-        return self._last[1]
-
-    def slope(self, t):
-        """Derivative of the objective at t; with an l1 penalty, from the left (at 0: from the right)."""
-        start, objective = self.start, self.start.objective
-        if t == 0:
-            return float(np.vdot(start.loss_gradient, self.D)) + objective.penalty.onset(start.W, self.D)
-        weights, residuals = objective.weights, self._evaluation(t).residuals
-        loss = sum(objective.over_rows(lambda rows: (weights[rows] * residuals[rows] * self._U[rows]).sum()))
-        return float(loss) + objective.penalty.slope(start.W, self.D, t)
-
-    def point(self, t):
-        """Return the `Point` at t."""
-        start, evaluation = self.start, self._evaluation(t)
-        return Point(start.objective, start.W + t * self.D, start.b + t * self._tangent, evaluation.Z, evaluation)

@@ -43,10 +43,10 @@ def sample(objective, n_rows, seed=0):
     return objective.of_rows(rows[order], factors[order])
 
 
-def working_set(point, growth=2, least=500):
+def working_set(point, growth=4, least=100):
     """Columns to work on under an l1 penalty: the support, and the strongest violators of optimality.
 
-    Support doubling (Johnson & Guestrin 2015, "Blitz"; Massias, Gramfort & Salmon 2018, "Celer").
+    The support grows by a factor at a time (Johnson & Guestrin 2015, "Blitz"; Massias, Gramfort & Salmon 2018, "Celer").
 
     Returns
     -------

@@ -51,7 +51,7 @@ def encode(y, sample_weight, class_weight, multi_class):
         If fewer than two classes have weight, or `class_weight` weights none of them.
     """
     labels = np.unique(y)
-    codes = np.searchsorted(labels, y) if len(labels) > 2 else (y == labels[-1]).astype(np.intp)
+    codes = (y == labels[1]).astype(np.intp) if len(labels) == 2 else np.searchsorted(labels, y)
     largest = float(sample_weight.max(initial=0))
     if largest == 0:
         raise ValueError("sample_weight is zero everywhere; at least two classes need rows with a positive weight.")

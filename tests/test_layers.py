@@ -11,6 +11,7 @@ LAYERS = [
     {"_checks", "_threads", "_linalg", "_curvature"},
     {"_losses", "_penalty", "_design"},
     {"losses"},
+    {"_line"},
     {"_objective", "_targets"},
     {"_certificate", "_minimise", "_reductions", "_model", "_costs"},
     {"solvers"},

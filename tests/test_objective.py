@@ -120,7 +120,8 @@ def test_lines(n_classes, multi_class, fit_intercept, class_weight, l1_ratio):
     assert there.value == pytest.approx(objective.at(point.W + t * D).value, rel=1e-12)
 
     def joint(t):  # the intercept on its tangent, not at its optimum
-        _, (losses, _) = line._evaluation(t)
+        there = line._evaluation(t)
+        losses = objective.loss.values(there.Z, there.residuals)
         return np.sum(objective.weights * losses) + objective.penalty.value(point.W + t * D)
 
     assert slope == pytest.approx((joint(t + 1e-6) - joint(t - 1e-6)) / 2e-6, abs=1e-7)

@@ -7,23 +7,25 @@ from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 
 
 class Auto(Solver):
-    """The best of the second-order solvers for the problem's shape and penalty.
+    """The fastest solver for the problem's shape and penalty.
 
-    ===================================  ================================
-    problem                              solver
-    ===================================  ================================
-    l1 penalty                           `Newton`, on a working set
-    Hessian blocks of order up to 500    `Newton`
-    larger blocks                        `NewtonCG`
-    ===================================  ================================
+    ================================================================  ==================================
+    problem                                                           solver
+    ================================================================  ==================================
+    Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`
+    row, up to 22 classes of a softmax
+    larger, with an l1 penalty                                        `Newton`, on a working set
+    larger, without                                                   `NewtonCG`
+    ================================================================  ==================================
 
     The order of a Hessian block is n_features; for softmax, n_features times n_classes. A Hessian that takes more memory
     than X (and a hundred megabytes) counts as larger.
     """
 
     def chosen(self, objective):
-        small = objective.hessian_order <= 2500 and objective.small_hessian
-        if small and objective.shape[1] <= 2 * objective.design.shape[0]:
+        n_rows, n_features = objective.design.shape
+        small = objective.hessian_order <= 2500 and objective.n_pairs <= 250 and objective.small_hessian
+        if small and n_features <= 2 * n_rows:
             return SubsampledNewton()
         return NewtonCG() if objective.penalty.smooth else Newton()
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from sklearn_xent._costs import Costs
 from sklearn_xent._minimise import Status, iterate, line_search
 from sklearn_xent._model import ExplicitModel, ImplicitModel, minimise_model
 from sklearn_xent._reductions import working_set
 from sklearn_xent.solvers._base import Solver
 
-LARGEST_WORKING_HESSIAN = 4_000
+WORTH_PASSES = 4
 LARGEST_DENSE_GB = 5
 
 
@@ -36,10 +37,11 @@ class Newton(Solver):
 
 
 def _model(point):
-    """Explicit where the working set's Hessian is small, as an operator where factoring it would take too long."""
+    """Explicit where that is worth the passes that products with an operator would cost."""
     objective = point.objective
-    small = objective.hessian_order <= LARGEST_WORKING_HESSIAN and objective.small_hessian
-    return ExplicitModel.at(point) if small or objective.penalty.smooth else ImplicitModel(point, accuracy=0.01, max_iter=500)
+    costs, n_rows = Costs(objective), objective.design.shape[0]
+    cheap = objective.small_hessian and costs.hessian(n_rows) < WORTH_PASSES * costs.one_pass(n_rows)
+    return ExplicitModel.at(point) if cheap or objective.penalty.smooth else ImplicitModel(point, accuracy=0.01, max_iter=500)
 
 
 def check_memory(solver, alternative, numbers):
@@ -74,9 +76,12 @@ def newton_iterations(point, monitor, build):
 
     iterate(point, step, monitor)
     if monitor.status == Status.CONVERGED and model is not None:
-        # A chord step: the last model again, at the price of one more pass, for the digits beyond the tolerance.
-        best = monitor.best
-        monitor.refine(best.along(model.solve(-best.gradient)).point(1.0))
+        close(monitor, model.solve(-monitor.best.gradient))
+
+
+def close(monitor, D):
+    """Take a chord step: the last model once more, at the price of a pass, for the digits beyond the tolerance."""
+    monitor.refine(monitor.best.along(D).point(1.0))
 
 
 def _proximal_step(point, build):

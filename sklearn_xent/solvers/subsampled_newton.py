@@ -8,7 +8,7 @@ from sklearn_xent._minimise import Controls, Monitor, Status, iterate
 from sklearn_xent._model import ExplicitModel, FactoredModel, minimise_model
 from sklearn_xent._reductions import sample, working_set
 from sklearn_xent.solvers._base import Solver
-from sklearn_xent.solvers.newton import advance, check_memory
+from sklearn_xent.solvers.newton import advance, check_memory, close
 
 CHEAP = 0.5  # a Hessian that costs less than this share of a pass is made anew in every iteration
 
@@ -16,10 +16,10 @@ CHEAP = 0.5  # a Hessian that costs less than this share of a pass is made anew 
 class SubsampledNewton(Solver):
     """Newton with the Hessian of a sample of the rows, corrected by every gradient that is seen: about ten passes.
 
-    Solves the sample's problem (which may take a sample of its own), factors its Hessian at its optimum, and starts from there on
-    all rows with that Hessian, BFGS updates correcting it: each iteration is one pass. A Hessian is formed anew, from all
-    rows, where that costs less than the iterations it saves. The sample is stratified by class. With an l1 penalty,
-    the corrected Hessian is the model of a proximal Newton method (Lee, Sun & Saunders 2014).
+    Solves the sample's problem (which may take a sample of its own), factors its Hessian at its optimum, and starts from
+    there on all rows with that Hessian, BFGS updates correcting it: each iteration is one pass. A Hessian is formed
+    anew, from all rows, where that costs less than the iterations it saves. The sample is stratified by class. With an
+    l1 penalty, the corrected Hessian is the model of a proximal Newton method (Lee, Sun & Saunders 2014).
 
     Roosta-Khorasani & Mahoney (2019), "Sub-sampled Newton methods", Mathematical Programming 174, for the idea; Byrd, Chin,
     Neveitt & Nocedal (2011), SIAM J. Optimization 21, for sampled Hessians inside L-BFGS.
@@ -82,31 +82,62 @@ def _iterate(point, model, monitor, costs, enough=0.0):
 
     The model to begin with is another problem's Hessian or (None) to be made.
     """
-    n_rows = point.objective.design.shape[0]
-    price = costs.hessian(n_rows) / costs.one_pass(n_rows)
-    longest = np.inf if point.objective.penalty.smooth else 1.0
-    before = None
+    descent = _Descent(model, monitor, costs, enough)
+    iterate(point, descent.step, monitor)
+    if descent.own and monitor.status == Status.CONVERGED:
+        close(monitor, _direction(monitor.best, descent.model)[0])
 
-    def stale(point, now):
-        """Whether the iterations left at the rate of the last one cost more than Newton's with a new Hessian."""
-        return before is not None and _remaining(before[1], now, max(monitor.target, enough)) > price + 2
 
-    def step(point):
-        nonlocal model, before
-        if before is not None and price < CHEAP:
-            model = None
-        elif before is not None:
-            model.learn(point.W - before[0].W, _smooth_gradient(point) - _smooth_gradient(before[0]))
-        D, now = (None, np.inf) if model is None else _direction(point, model)
-        if model is None or stale(point, now):
-            model = _model(point)
-            D, now = _direction(point, model)
-        if now / 2 <= enough:
+class _Descent:
+    """Steps to the minimiser of a model that is corrected after each, and replaced when it is too far off.
+
+    Parameters
+    ----------
+    model : FactoredModel, ExplicitModel or None
+    monitor : Monitor
+    costs : Costs
+    enough : float
+        Decrease that is not worth a step.
+    """
+
+    def __init__(self, model, monitor, costs, enough):
+        self.model, self.enough, self.target = model, enough, max(monitor.target, enough)
+        n_rows = monitor.objective.design.shape[0]
+        self.price = costs.hessian(n_rows) / costs.one_pass(n_rows)  # of a Hessian, in passes
+        self.own = False  # whether the model's Hessian is of this problem
+        self.before = None  # the last point, and the squared length of the step from it
+
+    def step(self, point):
+        """Return the next point; None if there is no way down."""
+        renewed = self.model is None or (self.before is not None and self.price < CHEAP)
+        if renewed:
+            self._renew(point)
+        elif self.before is not None:
+            last = self.before[0]
+            self.model.learn(point.W - last.W, _smooth_gradient(point) - _smooth_gradient(last))
+        D, length = _direction(point, self.model)
+        if not renewed and self._stale(length):
+            renewed = self._renew(point)
+            D, length = _direction(point, self.model)
+        if length / 2 < self.enough:
             return None
-        before = (point, now)
-        return advance(point, D, longest)
+        following = self._advance(point, D, length)
+        if following is None and not renewed:
+            self._renew(point)
+            following = self._advance(point, *_direction(point, self.model))
+        return following
 
-    iterate(point, step, monitor)
+    def _advance(self, point, D, length):
+        self.before = (point, length)
+        return advance(point, D, longest=np.inf if point.objective.penalty.smooth else 1.0)
+
+    def _renew(self, point):
+        self.model, self.own = _model(point), True
+        return True
+
+    def _stale(self, length):
+        """Whether the steps that are left at the rate of the last one cost more than Newton's with a new Hessian."""
+        return self.before is not None and _remaining(self.before[1], length, self.target) > self.price + 2
 
 
 def _smooth_gradient(point):
@@ -115,6 +146,8 @@ def _smooth_gradient(point):
 
 def _remaining(before, now, target):
     """How many iterations are left at the rate of the last one."""
+    if now <= 0:
+        return 0.0
     if now >= before:
         return np.inf
     return np.log(max(now / max(target, 1e-300), 1.0)) / np.log(before / now)
@@ -127,7 +160,7 @@ def _direction(point, model):
         D = model.solve(-point.gradient)
         return D, -float(np.vdot(point.gradient, D))
     columns = working_set(point)
+    gradient, W = _smooth_gradient(point)[:, columns], point.W[:, columns]
     D = np.zeros_like(point.W)
-    part = model.restrict(columns)
-    D[:, columns] = minimise_model(part, _smooth_gradient(point)[:, columns], point.W[:, columns], penalty.l1[columns], accuracy=1e-4)
-    return D, float(np.vdot(D, model.product(D)))
+    D[:, columns] = minimise_model(model.restrict(columns), gradient, W, penalty.l1[columns], accuracy=1e-4)
+    return D, max(float(np.vdot(D, model.product(D))), 0.0)

@@ -1,0 +1,106 @@
+"""The command line: ``python -m benchmarks``."""
+
+import argparse
+import pathlib
+import sys
+
+from benchmarks import report
+from benchmarks.measure import PRECISIONS, measure
+from benchmarks.progress import Progress
+from benchmarks.workloads import WORKLOADS
+
+LOOSE, TIGHT = PRECISIONS
+RESULTS = pathlib.Path(__file__).parent / "results"
+FULL = {"repeats": 3, "limit": 60.0}
+QUICK = {"repeats": 1, "limit": 0.5}
+
+
+def arguments(given=None):
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Time to equal precision, against every peer.")
+    parser.add_argument("--only", action="append", metavar="TEXT", help="workloads whose name contains TEXT; may be repeated")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes, one repeat; checks that everybody agrees on the optimum"
+    )
+    parser.add_argument(
+        "--repeats", type=int, help=f"timings a contender (default: {FULL['repeats']}, quick: {QUICK['repeats']})"
+    )
+    parser.add_argument("--limit", type=float, help=f"seconds a fit (default: {FULL['limit']:g}, quick: {QUICK['limit']:g})")
+    parser.add_argument("--output", type=pathlib.Path, default=RESULTS, metavar="DIR", help="where tables, JSON and plots go")
+    parser.add_argument("--list", action="store_true", help="name the workloads and stop")
+    options = parser.parse_args(given)
+    for name, value in (QUICK if options.quick else FULL).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
+
+
+def main(given=None):
+    """Run what is asked for; returns the exit code."""
+    options = arguments(given)
+    chosen = [w for w in WORKLOADS if not options.only or any(text in w.name for text in options.only)]
+    if options.list or not chosen:
+        print("\n".join(workload.name for workload in (chosen or WORKLOADS)))
+        return 0 if options.list else 2
+    options.output.mkdir(parents=True, exist_ok=True)
+    conditions = report.conditions(options.repeats, options.limit)
+    results = run(chosen, options, conditions)
+    print(
+        report.markdown(results, conditions) if len(results) == 1 else f"{report.summary(results)}\n\n{report.verdict(results)}"
+    )
+    complaints = disagreements(results) if options.quick else []
+    print("\n".join(complaints) or f"\nwrote {options.output}")
+    return 1 if complaints else 0
+
+
+def run(chosen, options, conditions):
+    """Measure the workloads one after the other; what is finished is written before the next begins."""
+    results, progress = [], Progress(len(chosen))
+    for workload in chosen:
+        progress.step(workload.name)
+        problem = workload.problem(options.quick)
+        result = measure(
+            workload, problem, options.repeats, options.limit, lambda who, what=workload.name: progress.step(what, who)
+        )
+        results.append(result)
+        write(results, conditions, options.output)
+        progress.finish(line(result))
+    progress.close()
+    return results
+
+
+def write(results, conditions, folder):
+    """Write table and JSON of all results, and the last one's plot."""
+    (folder / "table.md").write_text(report.markdown(results, conditions), encoding="utf-8")
+    (folder / "results.json").write_text(report.as_json(results, conditions), encoding="utf-8")
+    try:
+        from benchmarks import plots
+
+        plots.draw(results[-1], folder / plots.file_name(results[-1].name))
+    except ImportError:
+        print("no plots without matplotlib: pip install 'sklearn-xent[bench]'", file=sys.stderr)
+
+
+def line(result):
+    """One workload in one line."""
+    ours, fastest = result.ours.reached(TIGHT), result.fastest(TIGHT)
+    mine = f"{ours.time:.3g} s" if ours else result.ours.note or f"closest {result.ours.closest:.0e}"
+    theirs = f"{fastest[0]} {fastest[1]:.3g} s, ratio {result.ratio(TIGHT):.2f}" if fastest else "no peer got there"
+    return f"  {result.name}: ours {mine}; {theirs} (target {result.target:g})"
+
+
+def disagreements(results):
+    """Return a sentence for every workload on which we are not within 1e-8 of the best, or no peer is near us."""
+    sentences = []
+    for result in results:
+        if not result.ours.reached(TIGHT):
+            sentences.append(
+                f"{result.name}: ours ended {result.ours.closest:.1e} above the best objective found. {result.ours.note}"
+            )
+        if any(outcome.attempts for outcome in result.outcomes[1:]) and not result.fastest(LOOSE):
+            sentences.append(f"{result.name}: no peer agrees with the best objective to {LOOSE:g}.")
+    return sentences
+
+
+if __name__ == "__main__":
+    sys.exit(main())
