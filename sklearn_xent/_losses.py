@@ -79,6 +79,10 @@ class Logistic:
         """Among coefficients (n_tasks, n_features) that give the same loss on any data, those of least norm."""
         return W
 
+    def least_absolute(self, W):
+        """Among coefficients that give the same loss on any data, those of least l1 norm."""
+        return W
+
 
 class Softmax:
     """Multinomial cross-entropy of one score a class.
@@ -160,6 +164,11 @@ class Softmax:
     def least_norm(self, W):
         """Among coefficients (n_classes, n_features) that give the same loss on any data, those of least norm."""
         return W - W.mean(axis=0)
+
+    def least_absolute(self, W):
+        """Among coefficients that give the same loss on any data, those of least l1 norm: every feature's median is zero."""
+        ordered, middle = np.sort(W, axis=0), len(W) // 2
+        return W - np.clip(0, ordered[(len(W) - 1) // 2], ordered[middle])
 
 
 def shrinking_cost(losses, theta):

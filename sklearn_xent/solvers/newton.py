@@ -86,12 +86,18 @@ def close(monitor, D):
 
 def _proximal_step(point, build):
     columns = working_set(point)
-    part = point.restrict(columns)
-    penalty = part.objective.penalty
-    smooth_gradient = part.loss_gradient + penalty.l2 * part.W
+    return advance(point, proximal_direction(point, columns, build(point.restrict(columns))), longest=1.0)
+
+
+def proximal_direction(point, columns, model):
+    """Return the step to the minimiser of a model of some columns with the l1 term."""
+    penalty, W = point.objective.penalty.restrict(columns), point.W[:, columns]
+    step = minimise_model(model, point.loss_gradient[:, columns] + penalty.l2 * W, W, penalty.l1, accuracy=1e-4)
+    # Where the loss does not feel a common shift of the classes the model is flat: take the shift of least l1 norm.
+    end = np.where(penalty.l2 == 0, point.objective.loss.least_absolute(W + step), W + step)
     D = np.zeros_like(point.W)
-    D[:, columns] = minimise_model(build(part), smooth_gradient, part.W, penalty.l1, accuracy=1e-4)
-    return advance(point, D, longest=1.0)
+    D[:, columns] = end - W
+    return D
 
 
 def advance(point, D, longest=np.inf):

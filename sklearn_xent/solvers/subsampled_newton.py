@@ -5,10 +5,10 @@ import numpy as np
 from sklearn_xent._checks import check_integer
 from sklearn_xent._costs import SAMPLE_ACCURACY, Costs
 from sklearn_xent._minimise import Controls, Monitor, Status, iterate
-from sklearn_xent._model import ExplicitModel, FactoredModel, minimise_model
+from sklearn_xent._model import ExplicitModel, FactoredModel
 from sklearn_xent._reductions import sample, working_set
 from sklearn_xent.solvers._base import Solver
-from sklearn_xent.solvers.newton import advance, check_memory, close
+from sklearn_xent.solvers.newton import advance, check_memory, close, proximal_direction
 
 CHEAP = 0.5  # a Hessian that costs less than this share of a pass is made anew in every iteration
 
@@ -160,7 +160,5 @@ def _direction(point, model):
         D = model.solve(-point.gradient)
         return D, -float(np.vdot(point.gradient, D))
     columns = working_set(point)
-    gradient, W = _smooth_gradient(point)[:, columns], point.W[:, columns]
-    D = np.zeros_like(point.W)
-    D[:, columns] = minimise_model(model.restrict(columns), gradient, W, penalty.l1[columns], accuracy=1e-4)
+    D = proximal_direction(point, columns, model.restrict(columns))
     return D, max(float(np.vdot(D, model.product(D))), 0.0)
