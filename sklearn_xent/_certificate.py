@@ -29,14 +29,16 @@ def duality_gap(point, penalised):
     -------
     float
     """
-    if not penalised.any():
+    n_penalised = np.count_nonzero(penalised)
+    if n_penalised == 0:
         return 0.0
     if not point.dual_feasible:
         return np.inf
-    penalty = point.objective.penalty.restrict(penalised)
-    n_tasks = point.objective.loss.n_tasks
-    shape = (n_tasks, -1, penalised.sum())  # Softmax: all outputs are one task
-    W, U = point.W[:, penalised].reshape(shape), -point.loss_gradient[:, penalised].reshape(shape)
+    penalty, W, U = point.objective.penalty, point.W, -point.loss_gradient
+    if n_penalised < len(penalised):
+        penalty, W, U = penalty.restrict(penalised), W[:, penalised], U[:, penalised]
+    shape = (point.objective.loss.n_tasks, -1, n_penalised)  # Softmax: all outputs are one task
+    W, U = W.reshape(shape), U.reshape(shape)
 
     plain = _fenchel_sum(penalty, W, U) if np.all(penalty.l2 > 0) else np.inf
     if penalty.smooth:

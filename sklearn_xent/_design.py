@@ -186,12 +186,14 @@ def _product(block, W):
     """``block @ W.T``. For one vector and rows of middling length `einsum` reads memory half as fast again as BLAS does."""
     if _middling(block, len(W)):
         return np.einsum("ij,j->i", block, W[0])[:, None]
-    return np.dot(W, block.T).T
+    return np.dot(W, block.T).T if block.flags.c_contiguous else (W @ block.T).T  # `dot` would copy the block
 
 
 def _transposed_product(block, R):
     """``R.T @ block``; as `_product`."""
-    return np.einsum("i,ij->j", R[:, 0], block)[None] if _middling(block, R.shape[1]) else np.dot(R.T, block)
+    if _middling(block, R.shape[1]):
+        return np.einsum("i,ij->j", R[:, 0], block)[None]
+    return np.dot(R.T, block) if block.flags.c_contiguous else R.T @ block
 
 
 def _middling(block, n_vectors):

@@ -4,7 +4,7 @@ Pointwise mathematics on raw scores `z`, one exponential a score; nothing here s
 """
 
 import numpy as np
-from scipy.special import logsumexp, xlog1py
+from scipy.special import xlog1py
 
 from sklearn_xent._curvature import Pair, SeparableCurvature, SeparableTotal, SoftmaxCurvature, SoftmaxTotal
 
@@ -121,7 +121,10 @@ class Softmax:
         wrong = -residuals[own]
         far = wrong > 0.5
         losses = -np.log1p(-np.minimum(wrong, 0.5))
-        losses[far] = logsumexp(z[far], axis=1) - z[own][far]
+        if far.any():
+            rest = z[far] - z[own][far, None]
+            top = rest.max(axis=1)
+            losses[far] = top + np.log(np.exp(rest - top[:, None]).sum(axis=1))
         return losses[:, None]
 
     @property

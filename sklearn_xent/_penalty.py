@@ -72,6 +72,9 @@ class ElasticNet:
         With ``u = v + l2 x``, v the part that the l1 norm absorbs and x the minimiser for u, it equals
         ``l2 / 2 (w - x)² + l1 |w| - v w``: two non-negative terms that vanish at the optimum.
         """
+        if self.smooth:
+            with np.errstate(over="ignore"):
+                return np.square(self.l2 * w - u) / (2 * self.l2)
         absorbed = np.clip(u, -self.l1, self.l1)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             x = np.where(u == absorbed, 0.0, (u - absorbed) / self.l2)

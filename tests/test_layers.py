@@ -12,6 +12,7 @@ LAYERS = [
     {"_losses", "_penalty", "_design"},
     {"losses"},
     {"_line"},
+    {"_point"},
     {"_objective", "_targets"},
     {"_certificate", "_minimise", "_reductions", "_model", "_costs"},
     {"solvers"},

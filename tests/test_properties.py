@@ -100,7 +100,7 @@ def test_the_gap_bounds_the_distance_wherever_it_stops(problem, params, seed):
     assert excess <= loose.optimality_gap_ + 1e-14
 
 
-@given(st.integers(1, 10**6), st.integers(1, 10**5))
+@given(st.integers(1, 10**5), st.integers(1, 10**5))
 def test_row_blocks_cover_every_row_once(n_rows, width):
     blocks = row_blocks(n_rows, max(width, n_rows // 1000))
     assert blocks[0].start == 0

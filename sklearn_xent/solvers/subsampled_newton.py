@@ -84,7 +84,7 @@ def _iterate(point, model, monitor, costs, enough=0.0):
     """
     descent = _Descent(model, monitor, costs, enough)
     iterate(point, descent.step, monitor)
-    if descent.own and monitor.status == Status.CONVERGED:
+    if descent.own and monitor.status == Status.CONVERGED and monitor.best_gap > 1e-6 * monitor.target:
         close(monitor, _direction(monitor.best, descent.model)[0])
 
 

@@ -1,0 +1,171 @@
+"""A place in coefficient space, with the intercept that is optimal there.
+
+Everything that a solver or a certificate asks of it (value, gradient, Hessian, a line from it) is computed when asked for,
+from scores that stay where the rows live.
+"""
+
+from copy import copy
+from functools import cached_property
+
+import numpy as np
+
+from sklearn_xent._linalg import EPS
+from sklearn_xent._line import Line
+from sklearn_xent._losses import shrinking_cost
+
+
+class Point:
+    """A place W with its optimal intercept; keeps the scores where the rows live, computes the rest when asked.
+
+    Attributes
+    ----------
+    W : ndarray of shape (n_outputs, n_features)
+    b : ndarray of shape (n_outputs,)
+        Intercept of the centred columns.
+    value : float
+        Objective.
+    """
+
+    def __init__(self, objective, W, b, Z, evaluation=None):
+        self.objective, self.W = objective, W
+        self._rows = objective.evaluate(Z) if evaluation is None else evaluation
+        self.b = self._profiled(b) if objective.fit_intercept else b
+
+    def _profiled(self, b):
+        """Minimise over the intercept by Newton with the step of generalised self-concordance.
+
+        With R the distance a step moves a row's log-odds, the step length ``log(1 + R) / R`` decreases the objective
+        from anywhere, without a line search (Sun & Tran-Dinh 2019, Mathematical Programming 178, section 4).
+        """
+        objective, growth = self.objective, 1.0
+        for _ in range(100):
+            gradient = self._rows.balance
+            step = self._rows.total.solve(-gradient)
+            reach = np.maximum(objective.loss.spread(step), 1e-300)
+            far = reach > 1
+            step = step * (np.log1p(reach) / reach * np.where(far, growth, 1))
+            length = np.abs(step).max()
+            if length <= 4 * EPS * (1 + np.abs(b).max()):
+                break
+            b = b + step
+            self._rows = objective.evaluate(self._rows.Z + step)
+            if length <= 1e-7:  # Newton is quadratic: the next step would be below rounding
+                break
+            # Thousands away the safe steps are many: lengthen them while the slope along them hardly changes.
+            slope, slope_there = gradient * step * far, self._rows.balance * step * far
+            growth = 4 * growth if slope_there.sum() < slope.sum() / 2 else 1.0
+        return b
+
+    @cached_property
+    def _weighted_residuals(self):
+        return self.objective.weights * self._rows.residuals
+
+    def _curvature(self, rows=slice(None)):
+        """Weighted second derivatives of some of the rows; made when asked for, because they are as large as the scores."""
+        objective = self.objective
+        return objective.loss.rows(rows).curvature(objective.weights[rows], self._rows.residuals[rows])
+
+    def _losses(self, rows=slice(None)):
+        return self.objective.loss.rows(rows).values(self._rows.Z[rows], self._rows.residuals[rows])
+
+    @cached_property
+    def value(self):
+        weights = self.objective.weights
+        loss = sum(self.objective.over_rows(lambda rows: (weights[rows] * self._losses(rows)).sum()))
+        return float(loss) + self.objective.penalty.value(self.W)
+
+    @cached_property
+    def loss_gradient(self):
+        """Gradient of the loss (without the penalty), shape (n_outputs, n_features)."""
+        return self.objective.pull_back(self.objective.design, self._weighted_residuals)
+
+    @cached_property
+    def gradient(self):
+        """Gradient of loss and ridge; with an l1 penalty, the minimum-norm subgradient."""
+        return self.objective.penalty.steepest(self.W, self.loss_gradient)
+
+    @property
+    def dual_feasible(self):
+        """Whether the weighted residuals sum to zero: so, unless the scores are too wild for the intercept's search."""
+        return not self.objective.fit_intercept or bool(np.abs(self._rows.balance).max() < 1e-13)
+
+    def scaled_dual_cost(self, theta):
+        """What the dual objective loses when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,)."""
+        weights = self.objective.weights
+        return sum(
+            self.objective.over_rows(lambda rows: (weights[rows] * shrinking_cost(self._losses(rows), theta)).sum(axis=0))
+        )
+
+    # Second derivatives, of the profiled loss: what is left after the intercept has followed.
+
+    def hessian(self):
+        """Hessian of loss and ridge by blocks of outputs, shape (n_blocks, m, m), m = block size x features.
+
+        Coefficients are ordered output by output, as ``W[block].ravel()``.
+        """
+        objective, pairs = self.objective, self.objective.loss.pairs()
+        gram, cross = objective.gram(lambda rows: self._curvature(rows).entries(), len(pairs))
+        n_blocks, p = objective.n_blocks, objective.shape[1]
+        size = objective.shape[0] // n_blocks
+        hessian = np.zeros((n_blocks, size, p, size, p))
+        mixed = np.zeros((n_blocks, size, p, size))
+        for pair, G, c in zip(pairs, gram, cross, strict=True):
+            for row, column in {(pair.row, pair.column), (pair.column, pair.row)}:
+                hessian[pair.block, row, :, column] = pair.sign * G
+                mixed[pair.block, row, :, column] = pair.sign * c
+        hessian = hessian.reshape(n_blocks, size * p, size * p)
+        if objective.fit_intercept:
+            mixed = mixed.reshape(n_blocks, size * p, size)
+            hessian -= mixed @ self._rows.total.solve_blocks(np.swapaxes(mixed, 1, 2))  # what the intercept takes over
+        diagonal = np.arange(size * p)
+        hessian[:, diagonal, diagonal] += np.tile(objective.penalty.l2, size)
+        return hessian
+
+    def hessian_vector(self, V):
+        """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""
+        objective = self.objective
+        U = self._scores_along(V)[0]
+
+        def of_block(rows):
+            U[rows] = self._curvature(rows).apply(U[rows])
+
+        objective.over_rows(of_block)
+        return objective.pull_back(objective.design, U) + objective.penalty.l2 * V
+
+    @cached_property
+    def hessian_diagonal(self):
+        """Approximate diagonal of the Hessian: mean curvature of each output times the column's second moment."""
+        objective = self.objective
+        level = sum(objective.over_rows(lambda rows: self._curvature(rows).diagonal().sum(axis=0))) / objective.row_weight.sum()
+        return np.outer(level, objective.second_moment) + objective.penalty.l2
+
+    def _scores_along(self, D):
+        """Change of the scores along D, with the intercept's tangent, and that tangent."""
+        U = self.objective.scores(self.objective.design, D)
+        if not self.objective.fit_intercept:
+            return U, np.zeros(len(D))
+        drift = self.objective.over_rows(lambda rows: self._curvature(rows).apply(U[rows]).sum(axis=0))
+        tangent = self._rows.total.solve(-sum(drift))
+        U += tangent
+        return U, tangent
+
+    def restrict(self, columns):
+        """Return this place, seen by the objective of some of the columns; scores stay as they are."""
+        part = copy(self)
+        part.objective, part.W = self.objective.restrict(columns), self.W[:, columns]
+        for name in ("value", "gradient", "hessian_diagonal"):
+            part.__dict__.pop(name, None)
+        part.loss_gradient = self.loss_gradient[:, columns]
+        return part
+
+    def moved(self, step, tangent, evaluation):
+        """Return the point at ``W + step``, given its scores at the intercept ``b + tangent``."""
+        return Point(self.objective, self.W + step, self.b + tangent, evaluation.Z, evaluation)
+
+    def evaluate(self, U, t):
+        """Return the `Evaluation` of the scores ``Z + t U``."""
+        return self.objective.evaluate(self._rows.Z, U, t)
+
+    def along(self, D):
+        """Return the `Line` from here in direction `D`; pays ``X @ D`` once."""
+        return Line(self, D, *self._scores_along(D))
