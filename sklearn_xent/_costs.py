@@ -75,7 +75,7 @@ class Costs:
         """Return the cheapest plan to bring the excess of `n_rows` rows from `start` down to `target`."""
         key = (n_rows, round(log2(target)))
         if key not in self._plans:
-            sizes = [n_rows // 2**k for k in range(1, 30) if self.rate(n_rows // 2**k or 1) <= 0.5]
+            sizes = [n_rows // 2**k for k in range(3, 30) if self.rate(n_rows // 2**k or 1) <= 0.5]  # memory: an eighth of X
             alone = self._alone(n_rows, start, target)
             self._plans[key] = min([Plan(alone, None), *(self._sampled(n_rows, m, start, target) for m in sizes)], key=_cost)
         return self._plans[key]

@@ -155,6 +155,20 @@ class Dense(Design):
         parts = in_threads(of_blocks, blocks, self.size * n_weights * n_features)
         return sum(gram for gram, _ in parts), sum(cross for _, cross in parts)
 
+    def row_products(self, centre, scale):
+        """Inner products of the centred, scaled rows, shape (n_samples, n_samples); for few rows with many columns."""
+        self.meter.read(self.share)
+
+        def of_blocks(blocks):
+            total = np.zeros((self.shape[0], self.shape[0]))
+            for columns in blocks:
+                block = (np.asarray(self.X[:, columns], dtype=np.float64) - centre[columns]) * scale[columns]
+                total += np.dot(block, block.T)
+            return total
+
+        blocks = row_blocks(self.shape[1], self.shape[0], max(BLOCK_ELEMENTS, 512 * self.shape[0]))
+        return sum(in_threads(of_blocks, blocks, self.size * self.shape[0]))
+
     def _affine(self, rows, centre, scale):
         block = self._block(rows)
         block = block - centre if np.any(centre) else block
@@ -252,6 +266,13 @@ class Sparse(Design):
                 shift = np.outer(centre, cross[k])
                 gram[k] -= shift + shift.T + column.sum() * np.outer(centre, centre)
         return gram, cross
+
+    def row_products(self, centre, scale):
+        """As `Dense.row_products`."""
+        self.meter.read(self.share)
+        X = self._csr @ sparse.diags(scale)
+        shift = X @ (centre * scale)
+        return (X @ X.T).toarray() - shift[:, None] - shift + np.sum(np.square(centre * scale))
 
     def row_squares(self, centre, scale):
         """Squared norm of every centred, scaled row."""

@@ -52,7 +52,7 @@ class Objective:
     @cached_property
     def row_weight(self):
         """One weight a row, the largest of the tasks': bounds that hold for it hold for every task."""
-        return self.weights.max(axis=1)
+        return self.weights.max(axis=1) if self.weights.shape[1] > 1 else self.weights[:, 0]
 
     @cached_property
     def _moments(self):

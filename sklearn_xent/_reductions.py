@@ -5,6 +5,12 @@ under an l1 penalty.
 """
 
 import numpy as np
+from scipy import linalg
+
+from sklearn_xent._design import Dense
+from sklearn_xent._linalg import EPS
+from sklearn_xent._objective import Objective
+from sklearn_xent._penalty import ElasticNet
 
 
 def standardised(objective):
@@ -41,6 +47,36 @@ def sample(objective, n_rows, seed=0):
     rows, factors = np.concatenate(rows), np.concatenate(factors)
     order = np.argsort(rows, kind="stable")
     return objective.of_rows(rows[order], factors[order])
+
+
+class Rotation:
+    """A ridge problem with fewer rows than columns, in the coordinates of its rows.
+
+    The optimum is a combination of the rows (the representer theorem; Kimeldorf & Wahba 1971), so that the problem has as many
+    coefficients as rows: those of the principal axes of the rows, in units in which the penalty is half the squared norm.
+
+    Parameters
+    ----------
+    objective : Objective
+        Every column has a ridge penalty and no l1 penalty.
+    """
+
+    def __init__(self, objective):
+        self.whole, l2 = objective, objective.penalty.l2
+        self.units = np.divide(1, np.sqrt(l2), out=np.zeros_like(l2), where=objective.scale > 0)
+        products = objective.design.row_products(objective.centre, objective.scale * self.units)
+        values, vectors = linalg.eigh(products, check_finite=False)
+        kept = values > len(values) * EPS * values[-1]
+        self.axes, self.lengths = vectors[:, kept], np.sqrt(values[kept])
+        design, ones = Dense(self.axes * self.lengths), np.ones(np.count_nonzero(kept))
+        penalty = ElasticNet(0 * ones, ones)
+        self.objective = Objective(design, objective.loss, objective.weights, penalty, objective.fit_intercept)
+
+    def back(self, coef, intercept):
+        """Return the point of the whole objective that a solution of the rotated one stands for; one pass."""
+        combination = (self.axes / self.lengths) @ coef.T
+        W = self.whole.pull_back(self.whole.design, combination) * np.square(self.units)
+        return self.whole.at(W, intercept)
 
 
 def working_set(point, growth=4, least=100):

@@ -1,7 +1,7 @@
 """The solver that chooses a solver."""
 
 from sklearn_xent.solvers._base import Solver
-from sklearn_xent.solvers.newton import Newton
+from sklearn_xent.solvers.newton import Newton, rotates
 from sklearn_xent.solvers.newton_cg import NewtonCG
 from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 
@@ -15,6 +15,7 @@ class Auto(Solver):
     Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`
     row, up to 22 classes of a softmax
     larger, with an l1 penalty                                        `Newton`, on a working set
+    ridge, two columns a row and more, up to 2,000 rows               `Newton`, in the rows' coordinates
     larger, without                                                   `NewtonCG`
     ================================================================  ==================================
 
@@ -27,7 +28,7 @@ class Auto(Solver):
         small = objective.hessian_order <= 2500 and objective.n_pairs <= 250 and objective.small_hessian
         if small and n_features <= 2 * n_rows:
             return SubsampledNewton()
-        return NewtonCG() if objective.penalty.smooth else Newton()
+        return Newton() if not objective.penalty.smooth or rotates(objective) else NewtonCG()
 
     def minimise(self, objective, controls=None, start=None, random_state=None):
         """Minimise an objective with the solver chosen for it; see `Solver.minimise`."""

@@ -3,12 +3,13 @@
 import numpy as np
 
 from sklearn_xent._costs import Costs
-from sklearn_xent._minimise import Status, iterate, line_search
+from sklearn_xent._minimise import Controls, Status, iterate, line_search
 from sklearn_xent._model import ExplicitModel, ImplicitModel, minimise_model
-from sklearn_xent._reductions import working_set
+from sklearn_xent._reductions import Rotation, working_set
 from sklearn_xent.solvers._base import Solver
 
-WORTH_PASSES = 4
+WORTH_PASSES = 4  # an explicit Hessian of a working set may cost as much
+MOST_ROTATED = 2_000  # rows whose inner products are decomposed
 LARGEST_DENSE_GB = 5
 
 
@@ -31,9 +32,30 @@ class Newton(Solver):
 
     def _run(self, point, monitor, random_state):
         objective = point.objective
+        if rotates(objective):
+            rotation = Rotation(objective)
+            solution = Newton().minimise(rotation.objective, Controls(tol=monitor.controls.tol / 10))
+            best = rotation.back(solution.coef, solution.intercept)
+            newton_iterations(best, monitor, _operator)
+            return
         if objective.penalty.smooth:
             check_memory("newton", "newton-cg", objective.hessian_numbers)
         newton_iterations(point, monitor, _model)
+
+
+def rotates(objective):
+    """Whether the problem is a smaller one in the coordinates of its rows."""
+    (n_rows, n_features), penalty = objective.design.shape, objective.penalty
+    return (
+        penalty.smooth
+        and 2 * n_rows < n_features
+        and n_rows <= MOST_ROTATED
+        and bool(np.all(penalty.l2[objective.scale > 0] > 0))
+    )
+
+
+def _operator(point):
+    return ImplicitModel(point, accuracy=0.01, max_iter=500)
 
 
 def _model(point):
@@ -41,7 +63,7 @@ def _model(point):
     objective = point.objective
     costs, n_rows = Costs(objective), objective.design.shape[0]
     cheap = objective.small_hessian and costs.hessian(n_rows) < WORTH_PASSES * costs.one_pass(n_rows)
-    return ExplicitModel.at(point) if cheap or objective.penalty.smooth else ImplicitModel(point, accuracy=0.01, max_iter=500)
+    return ExplicitModel.at(point) if cheap or objective.penalty.smooth else _operator(point)
 
 
 def check_memory(solver, alternative, numbers):

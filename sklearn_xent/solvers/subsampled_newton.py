@@ -49,8 +49,9 @@ class SubsampledNewton(Solver):
     def _run(self, point, monitor, random_state):
         check_memory("subsampled-newton", "newton-cg", point.objective.hessian_numbers)
         costs = Costs(point.objective)
-        start, model = self._sampled(point, costs, monitor.target)
-        _iterate(start, model, monitor, costs)
+        W, b, model = self._sampled(point, costs, monitor.target)
+        start = point if model is None else point.objective.at(W, b)
+        _iterate(min(start, point, key=lambda place: place.value), model, monitor, costs)
 
     def _sampled(self, point, costs, target):
         """Return where to start and the model to start with: a sample's optimum and its Hessian there."""
@@ -58,14 +59,15 @@ class SubsampledNewton(Solver):
         n_rows = objective.design.shape[0]
         size = self.sample_size or costs.plan(n_rows, objective.constant_value, max(target, 1e-14)).n_sampled
         if size is None or size >= n_rows:
-            return point, None
+            return point.W, point.b, None
         part = sample(objective, size)
         enough = SAMPLE_ACCURACY * costs.excess(size)
         monitor = Monitor(part, Controls(tol=0, max_iter=50), self._patience)
-        start, model = SubsampledNewton()._sampled(_moved(point, part), costs, enough)
-        _iterate(start, model, monitor, costs, enough)
+        start = _moved(point, part)
+        W, b, model = SubsampledNewton()._sampled(start, costs, enough)
+        _iterate(start if model is None else part.at(W, b), model, monitor, costs, enough)
         best = monitor.best
-        return objective.at(best.W, best.b), _model(best)
+        return best.W, best.b, _model(best)
 
 
 def _moved(point, objective):

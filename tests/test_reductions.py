@@ -1,0 +1,106 @@
+"""Smaller problems: the sample keeps what it must, the rotation has the same optimum, and the plan pays."""
+
+import numpy as np
+import pytest
+import reference
+from scipy import sparse
+from sklearn.datasets import make_classification
+
+from sklearn_xent import CrossEntropyClassifier, _targets
+from sklearn_xent._costs import Costs
+from sklearn_xent._design import as_design
+from sklearn_xent._objective import Objective
+from sklearn_xent._penalty import ElasticNet
+from sklearn_xent._reductions import sample
+from sklearn_xent.solvers import SubsampledNewton
+
+
+def objective_of(X, y, weights=None, multi_class="multinomial", class_weight=None):
+    weights = np.ones(len(y)) if weights is None else weights
+    targets = _targets.encode(y, weights, class_weight, multi_class)
+    penalty = ElasticNet.from_C(1.0, 0.0, targets.total, X.shape[1])
+    return Objective(as_design(X), targets.loss, targets.weights, penalty, True)
+
+
+def imbalanced(n=20_000):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [n - 220, 200, 20])  # in order, which a sample must not trip over
+    return rng.standard_normal((n, 3)) + y[:, None], y, rng.exponential(size=n)
+
+
+@pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_array])
+@pytest.mark.parametrize(("multi_class", "class_weight"), [("ovr", None), ("ovr", "balanced"), ("multinomial", "balanced")])
+def test_a_sample_keeps_the_weight_of_each_class_and_has_rare_ones(container, multi_class, class_weight):
+    X, y, weights = imbalanced()
+    whole = objective_of(container(X), y, weights, multi_class, class_weight)
+    part = sample(whole, 600)
+    for k in range(3):
+        ours, theirs = part.loss.classes == k, whole.loss.classes == k
+        np.testing.assert_allclose(part.weights[ours].sum(axis=0), whole.weights[theirs].sum(axis=0), rtol=1e-12)
+        assert ours.sum() >= min(theirs.sum(), 50) * 0.9
+    assert 550 <= part.design.shape[0] <= 750
+
+
+def test_a_sample_of_data_in_order_covers_all_of_it():
+    n = 10_000
+    whole = objective_of(np.arange(n, dtype=float)[:, None], np.arange(n) % 2)
+    drawn = np.sort(sample(whole, 500).design.X[:, 0])
+    assert np.max(np.diff(drawn)) <= 80  # two classes, runs of 40 rows each: gaps are at most two runs
+
+
+def test_rows_of_no_weight_are_not_drawn():
+    X, y, weights = imbalanced(2_000)
+    weights[::2] = 0
+    assert sample(objective_of(X, y, weights), 300).row_weight.min() > 0
+
+
+@pytest.mark.parametrize("size", [None, 700])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_a_sampled_start_ends_at_the_same_optimum(container, multi_class, l1_ratio, size):
+    X, y = make_classification(8_000, 12, n_informative=6, n_classes=3, weights=[0.9, 0.08, 0.02], random_state=0)
+    X *= np.exp(np.linspace(-3, 3, 12))
+    params = {"C": 0.01, "l1_ratio": l1_ratio, "multi_class": multi_class, "tol": 1e-11}
+    ours = CrossEntropyClassifier(solver=SubsampledNewton(size), **params).fit(container(X), y)
+    newton = CrossEntropyClassifier(solver="newton", **params).fit(container(X), y)
+    assert ours.status_ == "converged"
+    difference = ours.history_["objective"][-1] - newton.history_["objective"][-1]
+    assert abs(difference) <= ours.optimality_gap_ + newton.optimality_gap_ + 1e-15
+    np.testing.assert_allclose(ours.predict_proba(X), newton.predict_proba(X), atol=1e-5)
+
+
+def test_the_same_data_give_the_same_numbers():
+    X, y = make_classification(30_000, 20, random_state=0)
+    one, two = (CrossEntropyClassifier().fit(X, y) for _ in range(2))
+    assert one.solver_ == "subsampled-newton"
+    assert one.n_passes_ < 12
+    np.testing.assert_array_equal(one.coef_, two.coef_)
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sparse.csr_array])
+@pytest.mark.parametrize("C", [1e-3, 1.0, 1e3])
+def test_wide_ridge_in_the_coordinates_of_its_rows(C, container, fit_intercept, multi_class):
+    X, y, weights = reference.make_problem(3, n_samples=30, n_features=90, weighted=True)
+    X = X * np.exp(np.linspace(-2, 2, 90))
+    X[:, 5] = 4.0  # constant
+    if container is not sparse.csr_array:
+        X[:, 7] += 1e4
+    params = {"C": C, "fit_intercept": fit_intercept, "multi_class": multi_class, "tol": 1e-12}
+    rotated = CrossEntropyClassifier(**params).fit(container(X), y, weights)
+    other = CrossEntropyClassifier(solver="newton-cg", **params).fit(container(X), y, weights)
+    assert (rotated.solver_, rotated.status_) == ("newton", "converged")
+    np.testing.assert_allclose(rotated.coef_, other.coef_, atol=1e-5 * np.abs(other.coef_).max())
+
+
+def test_plans_sample_where_that_pays():
+    rng = np.random.default_rng(0)
+    y = np.arange(200_000) % 2
+    small = Costs(objective_of(rng.standard_normal((200, 5)), y[:200]))
+    large = Costs(objective_of(rng.standard_normal((200_000, 40)), y))
+    assert small.plan(200, 0.7, 1e-9).n_sampled is None
+    plan = large.plan(200_000, 0.7, 1e-9)
+    assert 40 * 2 <= plan.n_sampled <= 100_000
+    assert plan.cost < large.hessian(200_000) * 6 + large.one_pass(200_000) * 6

@@ -1,0 +1,57 @@
+"""Memory and threads: what a fit takes beside the data, and whose threads it uses."""
+
+import tracemalloc
+
+import joblib
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent._threads import _threads, team
+
+
+def tall(dtype, order, n_rows=100_000, n_features=100):
+    rng = np.random.default_rng(0)
+    X = np.empty((n_rows, n_features), dtype=dtype, order=order)
+    for start in range(0, n_rows, 10_000):
+        X[start : start + 10_000] = rng.standard_normal((10_000, n_features))
+    scores = X @ (0.1 * rng.standard_normal(n_features)).astype(dtype)
+    return X, (scores + rng.logistic(size=n_rows) > 0).astype(int)
+
+
+@pytest.mark.parametrize("params", [{}, {"C": 1e-3, "l1_ratio": 1.0}], ids=["ridge", "lasso"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(("dtype", "share"), [(np.float64, 0.25), (np.float32, 0.5)])
+def test_a_fit_adds_a_quarter_of_the_data_at_most(dtype, share, order, params):
+    """Rows take a dozen float64 whatever X is: of float32 data that is twice the share. A float64 copy would be 2.0."""
+    X, y = tall(dtype, order)
+    CrossEntropyClassifier(**params).fit(X[:1000], y[:1000])  # what is imported and cached once does not count
+    tracemalloc.start()
+    fit = CrossEntropyClassifier(**params).fit(X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert fit.status_ == "converged"
+    assert peak <= share * X.nbytes
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_single_precision_data_reach_the_double_precision_optimum(l1_ratio):
+    X, y = tall(np.float32, "C", 20_000, 20)
+    params = {"C": 0.01, "l1_ratio": l1_ratio}
+    single, double = (CrossEntropyClassifier(**params).fit(data, y) for data in (X, X.astype(float)))
+    assert single.history_["objective"][-1] == pytest.approx(double.history_["objective"][-1], rel=1e-6)
+
+
+def size_of_team():
+    with team(10**9):
+        return _threads.get()[1]
+
+
+def test_threads_follow_threadpoolctl_and_joblib():
+    with threadpool_limits(1):
+        assert size_of_team() == 1
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        assert joblib.Parallel(n_jobs=2)(joblib.delayed(size_of_team)() for _ in range(2)) == [1, 1]
+    with team(10**9):
+        assert size_of_team() == _threads.get()[1]  # a team within a team is that team
