@@ -4,7 +4,7 @@ import argparse
 import pathlib
 import sys
 
-from benchmarks import report
+from benchmarks import costs, report
 from benchmarks.measure import PRECISIONS, measure
 from benchmarks.progress import Progress
 from benchmarks.workloads import WORKLOADS
@@ -27,6 +27,7 @@ def arguments(given=None):
     )
     parser.add_argument("--limit", type=float, help=f"seconds a fit (default: {FULL['limit']:g}, quick: {QUICK['limit']:g})")
     parser.add_argument("--output", type=pathlib.Path, default=RESULTS, metavar="DIR", help="where tables, JSON and plots go")
+    parser.add_argument("--costs", action="store_true", help="print the model of costs beside the clock and stop")
     parser.add_argument("--list", action="store_true", help="name the workloads and stop")
     options = parser.parse_args(given)
     for name, value in (QUICK if options.quick else FULL).items():
@@ -38,6 +39,9 @@ def arguments(given=None):
 def main(given=None):
     """Run what is asked for; returns the exit code."""
     options = arguments(given)
+    if options.costs:
+        print(costs.table())
+        return 0
     chosen = [w for w in WORKLOADS if not options.only or any(text in w.name for text in options.only)]
     if options.list or not chosen:
         print("\n".join(workload.name for workload in (chosen or WORKLOADS)))

@@ -9,7 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from benchmarks import report
+from benchmarks import costs, report
 from benchmarks.__main__ import arguments, disagreements, main
 from benchmarks.contenders import OURS, Contender
 from benchmarks.mathematics import geometric_mean, lambda_max, objective, suboptimality
@@ -203,3 +203,10 @@ def test_every_contender_says_what_it_cannot_do():
     problem = iris_problem("multinomial", l1_ratio=1.0)
     assert not OURS.excuse(problem)
     assert [peer.name for peer in PEERS if not peer.excuse(problem)] == ["saga"]
+
+
+def test_the_table_of_costs_has_a_line_a_shape():
+    lines = costs.table([(500, 5, 2, "ovr"), (300, 4, 3, "multinomial")]).splitlines()
+    assert len(lines) == 4
+    assert "500 x 5, 2 ovr" in lines[2]
+    assert all(len(line.split("|")) == 9 for line in lines)

@@ -1,0 +1,59 @@
+"""The model of costs beside the clock: ``python -m benchmarks --costs``."""
+
+import time
+
+import numpy as np
+
+from sklearn_xent import _targets
+from sklearn_xent._costs import Costs
+from sklearn_xent._design import as_design
+from sklearn_xent._objective import Objective
+from sklearn_xent._penalty import ElasticNet
+from sklearn_xent._threads import team
+
+#: Rows, columns, classes and task.
+SHAPES = [
+    (300_000, 100, 2, "ovr"),
+    (500_000, 20, 2, "ovr"),
+    (40_000, 500, 2, "ovr"),
+    (40_000, 100, 10, "ovr"),
+    (20_000, 60, 10, "multinomial"),
+    (1_000, 20, 2, "ovr"),
+]
+
+
+def table(shapes=SHAPES):
+    """Predicted and measured times of a pass and of a Hessian, as Markdown; only their ratios matter to the plans."""
+    lines = [
+        "| rows x columns, classes | pass, ms | predicted | Hessian, ms | predicted | Hessian / pass | predicted |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for n_rows, n_features, n_classes, task in shapes:
+        one_pass, hessian, costs = times(n_rows, n_features, n_classes, task)
+        foreseen = costs.one_pass(n_rows) / 1e6, costs.hessian(n_rows) / 1e6
+        figures = [one_pass, foreseen[0], hessian, foreseen[1], hessian / one_pass, foreseen[1] / foreseen[0]]
+        shape = f"{n_rows:,} x {n_features}, {n_classes} {task}"
+        lines.append(" | ".join([f"| {shape}", *(f"{figure:.3g}" for figure in figures)]) + " |")
+    return "\n".join(lines)
+
+
+def times(n_rows, n_features, n_classes, task, repeats=3):
+    """Milliseconds of an iteration's pass and of a Hessian with its factors, and the costs that were predicted from."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((n_rows, n_features)), rng.integers(0, n_classes, n_rows)
+    targets = _targets.encode(y, np.ones(n_rows), None, task)
+    with team(X.size):
+        objective = Objective(
+            as_design(X), targets.loss, targets.weights, ElasticNet.from_C(1.0, 0.0, n_rows, n_features), True
+        )
+        point = objective.origin()
+        D = -1e-3 * point.gradient
+        one_pass = min(_clock(lambda: point.along(D).point(1.0).gradient) for _ in range(repeats))
+        hessian = min(_clock(lambda: [np.linalg.cholesky(block) for block in point.hessian()]) for _ in range(repeats))
+    return 1e3 * one_pass, 1e3 * hessian, Costs(objective)
+
+
+def _clock(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
