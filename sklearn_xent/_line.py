@@ -36,6 +36,11 @@ class Line:
         loss = sum(objective.over_rows(lambda rows: (weights[rows] * residuals[rows] * self._U[rows]).sum()))
         return float(loss) + objective.penalty.slope(start.W, self.D, t)
 
+    def rises(self, t):
+        """Whether the objective at t is above where the line starts, beyond rounding."""
+        start = self.start
+        return start.objective.value(start.W + t * self.D, self._evaluation(t)) > start.value * (1 + 1e-10)
+
     def point(self, t):
         """Return the `Point` at t."""
         return self.start.moved(t * self.D, t * self._tangent, self._evaluation(t))

@@ -159,9 +159,10 @@ def iterate(point, step, monitor):
 def line_search(line, longest=np.inf, max_trials=40):
     """A step length with an approximate Wolfe slope, or None if the direction does not descend beyond rounding.
 
-    Slopes decide, never differences of values, so that it works down to rounding (Hager & Zhang 2005, SIAM J. Optimization 16,
-    section 4): accepted is ``|slope(t)| <= |slope(0)| / 2``, or where the slope jumps over that (an l1 kink), or the
-    longest step allowed if it still descends there. No trial costs a pass.
+    Slopes decide, so that it works down to rounding (Hager & Zhang 2005, SIAM J. Optimization 16, section 4): accepted is
+    ``|slope(t)| <= |slope(0)| / 2``, or where the slope jumps over that (an l1 kink), or the longest step allowed if it
+    still descends there. Where the slope is positive the objective must not have risen (while it is negative, a convex one
+    has not). No trial costs a pass.
     """
     first = line.slope(0)
     if not first < 0:
@@ -170,7 +171,7 @@ def line_search(line, longest=np.inf, max_trials=40):
     t = 1.0
     for _ in range(max_trials):
         slope = line.slope(t)
-        if abs(slope) <= -first / 2:
+        if abs(slope) <= -first / 2 and (slope <= 0 or not line.rises(t)):
             return t
         if slope < 0:
             low, slope_low = t, slope

@@ -227,6 +227,14 @@ class Objective:
         balances, totals = zip(*self.over_rows(of_block), strict=True)
         return Evaluation(moved, residuals, sum(balances), self.loss.total_curvature(sum(totals)))
 
+    def value(self, W, evaluation):
+        """Loss at evaluated scores plus the penalty of `W`."""
+
+        def of_block(rows):
+            return (self.weights[rows] * self.loss.rows(rows).values(evaluation.Z[rows], evaluation.residuals[rows])).sum()
+
+        return float(sum(self.over_rows(of_block))) + self.penalty.value(W)
+
     def over_rows(self, of_block):
         """Results of a function of a slice of rows, for all blocks of the scores; in threads where that pays."""
         (n_rows, _), width = self.design.shape, self.shape[0]

@@ -70,9 +70,7 @@ class Point:
 
     @cached_property
     def value(self):
-        weights = self.objective.weights
-        loss = sum(self.objective.over_rows(lambda rows: (weights[rows] * self._losses(rows)).sum()))
-        return float(loss) + self.objective.penalty.value(self.W)
+        return self.objective.value(self.W, self._rows)
 
     @cached_property
     def loss_gradient(self):
