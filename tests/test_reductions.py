@@ -70,6 +70,18 @@ def test_a_sampled_start_ends_at_the_same_optimum(container, multi_class, l1_rat
     np.testing.assert_allclose(ours.predict_proba(X), newton.predict_proba(X), atol=1e-5)
 
 
+@pytest.mark.parametrize("seed", [1, 3, 4, 9])
+def test_a_poor_sample_does_no_harm(seed):
+    """Weights over five orders of magnitude, 40 rows of 2,000: steps of the sample's Hessian may overshoot and rise."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((2000, 20)) * np.exp(rng.standard_normal(20))
+    y = np.argmax(X @ rng.standard_normal((20, 5)) + rng.gumbel(size=(2000, 5)), axis=1)
+    params = {"C": 1e-4, "l1_ratio": 0.5, "class_weight": "balanced", "solver": SubsampledNewton(40)}
+    fit = CrossEntropyClassifier(**params).fit(X, y, np.exp(4 * rng.standard_normal(2000)))
+    assert fit.status_ == "converged"
+    assert np.all(np.diff(fit.history_["objective"]) <= 1e-10)
+
+
 def test_the_same_data_give_the_same_numbers():
     X, y = make_classification(30_000, 20, random_state=0)
     one, two = (CrossEntropyClassifier().fit(X, y) for _ in range(2))
