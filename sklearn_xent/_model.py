@@ -13,8 +13,8 @@ from sklearn_xent._linalg import EPS, SemiDefinite, conjugate_gradients, relativ
 from sklearn_xent._penalty import soft_threshold
 
 
-class ExplicitModel:
-    """The Hessian as matrices, one a block of outputs.
+class _HessianModel:
+    """What models made of a Hessian's blocks share.
 
     Parameters
     ----------
@@ -23,13 +23,17 @@ class ExplicitModel:
         Of coefficients: (n_outputs, n_features).
     """
 
-    def __init__(self, blocks, shape):
-        self.blocks, self.shape = blocks, shape
-
     @classmethod
     def at(cls, point):
         """Return the model at a point."""
         return cls(point.hessian(), point.W.shape)
+
+
+class ExplicitModel(_HessianModel):
+    """The Hessian as matrices, one a block of outputs."""
+
+    def __init__(self, blocks, shape):
+        self.blocks, self.shape = blocks, shape
 
     @cached_property
     def diagonal(self):
@@ -70,27 +74,16 @@ class ExplicitModel:
         return v.reshape(len(self.blocks), -1)
 
 
-class FactoredModel:
+class FactoredModel(_HessianModel):
     """The Hessian as factors, corrected by every secant pair met since: L-BFGS from that Hessian instead of the identity.
 
     Nocedal & Wright (2006), Numerical Optimization, algorithm 7.4, for each block of outputs by itself.
-
-    Parameters
-    ----------
-    blocks : ndarray of shape (n_blocks, m, m)
-    shape : tuple of int
-        Of coefficients: (n_outputs, n_features).
     """
 
     def __init__(self, blocks, shape):
         self.shape = shape
         self.factors = [SemiDefinite(block) for block in blocks]
         self.pairs = []
-
-    @classmethod
-    def at(cls, point):
-        """Return the model at a point."""
-        return cls(point.hessian(), point.W.shape)
 
     def solve(self, right):
         """Solve for a right-hand side of shape (n_outputs, n_features)."""
