@@ -5,7 +5,6 @@ A row's curvature is a small symmetric matrix over its scores. `SeparableCurvatu
 
 - ``apply(u)``: the curvature of every row times that row of `u`;
 - ``diagonal()``: the diagonals, one column an output;
-- ``total()``: the sum over the rows, which `SeparableTotal` and `SoftmaxTotal` invert;
 - ``entries()``: the distinct entries' absolute values, one column for each `Pair` of the loss.
 """
 
@@ -42,9 +41,6 @@ class SeparableCurvature:
 
     def diagonal(self):
         return self.values
-
-    def total(self):
-        return self.values.sum(axis=0)
 
     def entries(self):
         return self.values
@@ -90,14 +86,16 @@ class SoftmaxCurvature:
         p = self.probabilities
         return self.weights * p * (1 - p)
 
-    def total(self):
-        weighted = self.weights * self.probabilities
-        return np.diag(weighted.sum(axis=0)) - np.dot(self.probabilities.T, weighted)
-
     def entries(self):
         p, weighted = self.probabilities, self.weights * self.probabilities
-        below, left = np.tril_indices(p.shape[1], -1)
-        return np.hstack([weighted * (1 - p), weighted[:, below] * p[:, left]])
+        n_rows, n_outputs = p.shape
+        entries = np.empty((n_rows, n_outputs * (n_outputs + 1) // 2), order="F")
+        np.multiply(weighted, 1 - p, out=entries[:, :n_outputs])
+        start = n_outputs
+        for k in range(1, n_outputs):  # a slice a row of the triangle: taking columns by index is 20 times slower
+            np.multiply(weighted[:, k : k + 1], p[:, :k], out=entries[:, start : start + k])
+            start += k
+        return entries
 
 
 class SoftmaxTotal:

@@ -6,6 +6,11 @@ from scipy import linalg
 EPS = np.finfo(float).eps
 
 
+def weighted_sums(weights, values):
+    """Sum of each column of `values` (n, k) under weights (n, 1 or k)."""
+    return np.dot(weights.T, values)[0] if weights.shape[1] == 1 else (weights * values).sum(axis=0)
+
+
 class SemiDefinite:
     """A factored positive semi-definite matrix; `solve` gives the minimum-norm solution where it is singular.
 

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import xlog1py
 
 from sklearn_xent._curvature import Pair, SeparableCurvature, SeparableTotal, SoftmaxCurvature, SoftmaxTotal
+from sklearn_xent._linalg import weighted_sums
 
 
 class Logistic:
@@ -29,11 +30,11 @@ class Logistic:
         """Return the loss of some of the rows."""
         return Logistic(self.signs[rows])
 
-    def residuals(self, z):
+    def residuals(self, z, out=None):
         """Derivatives dl/dz (n, n_tasks) at scores `z`; those near zero keep their relative precision."""
-        margin = self.signs * z
+        e = np.multiply(self.signs, z, out=out)
         with np.errstate(over="ignore"):  # an infinite exponential is a residual of zero
-            e = np.exp(np.negative(margin, out=margin), out=margin)
+            np.exp(np.negative(e, out=e), out=e)
         e += 1
         return np.divide(self.signs, e, out=e)
 
@@ -61,8 +62,11 @@ class Logistic:
 
     def curvature(self, weights, residuals):
         """Weighted second derivatives at the scores that gave `residuals`."""
-        wrong = np.abs(residuals)
-        return SeparableCurvature(weights * (wrong * (1 - wrong)))
+        return SeparableCurvature(weights * _bernoulli_variance(residuals))
+
+    def total(self, weights, residuals):
+        """Sum of the weighted second derivatives over the rows; sums of these are what `total_curvature` takes."""
+        return weighted_sums(weights, _bernoulli_variance(residuals))
 
     #: Sum of the curvatures of all rows, to solve with.
     total_curvature = SeparableTotal
@@ -93,26 +97,29 @@ class Softmax:
         Index of the true class.
     n_classes : int
         Number of scores a row.
+    member : ndarray of bool, shape (n_samples, n_classes), optional
+        Whether the row is of the class, if known already.
     """
 
     smoothness = 0.5  # Böhning (1992), "Multinomial logistic regression algorithm": diag(p) - p pᵀ <= I/2
     n_tasks = 1
 
-    def __init__(self, labels, n_classes):
-        self.labels = labels
-        self.n_outputs = n_classes
+    def __init__(self, labels, n_classes, member=None):
+        self.labels, self.n_outputs = labels, n_classes
+        self.member = np.asfortranarray(labels[:, None] == np.arange(n_classes)) if member is None else member
 
     def rows(self, rows):
         """Return the loss of some of the rows."""
-        return Softmax(self.labels[rows], self.n_outputs)
+        return Softmax(self.labels[rows], self.n_outputs, self.member[rows])
 
-    def residuals(self, z):
+    def residuals(self, z, out=None):
         """Derivatives dl/dz (n, n_classes) at scores `z`; those near zero keep their relative precision."""
         own = np.arange(len(z)), self.labels
-        p = np.exp(z - z.max(axis=1)[:, None])
+        p = np.subtract(z, z.max(axis=1)[:, None], out=out)
+        np.exp(p, out=p)
         p /= p.sum(axis=1)[:, None]
         p[own] = 0
-        p[own] = -p.sum(axis=1)  # a sum of small numbers, where p - 1 would cancel
+        p[own] = np.maximum(-p.sum(axis=1), -1)  # a sum of small numbers, where p - 1 would cancel
         return p
 
     def values(self, z, residuals):
@@ -147,9 +154,13 @@ class Softmax:
 
     def curvature(self, weights, residuals):
         """Weighted second derivatives at the scores that gave `residuals`."""
-        probabilities = residuals.copy()
-        probabilities[np.arange(len(residuals)), self.labels] += 1
-        return SoftmaxCurvature(weights, np.clip(probabilities, 0, 1, out=probabilities))
+        return SoftmaxCurvature(weights, residuals + self.member)
+
+    def total(self, weights, residuals):
+        """Sum of the weighted second derivatives over the rows; sums of these are what `total_curvature` takes."""
+        p = residuals + self.member
+        weighted = weights * p
+        return np.diag(weighted.sum(axis=0)) - np.dot(p.T, weighted)
 
     #: Sum of the curvatures of all rows, to solve with.
     total_curvature = SoftmaxTotal
@@ -188,6 +199,13 @@ def shrinking_cost(losses, theta):
     )
     divergence = theta * wrong * np.log(np.maximum(theta, 1e-300)) + (1 - theta * wrong) * grown
     return np.maximum(divergence, 0)
+
+
+def _bernoulli_variance(residuals):
+    wrong = np.abs(residuals)
+    variance = 1 - wrong
+    variance *= wrong
+    return variance
 
 
 def _binary_entropy(p):

@@ -156,33 +156,40 @@ def iterate(point, step, monitor):
             return
 
 
-def line_search(line, longest=np.inf, max_trials=40):
+def line_search(line, flatness, longest=np.inf, max_trials=40):
     """A step length with an approximate Wolfe slope, or None if the direction does not descend beyond rounding.
 
     Slopes decide, so that it works down to rounding (Hager & Zhang 2005, SIAM J. Optimization 16, section 4): accepted is
-    ``|slope(t)| <= |slope(0)| / 2``, or where the slope jumps over that (an l1 kink), or the longest step allowed if it
-    still descends there. Where the slope is positive the objective must not have risen (while it is negative, a convex one
-    has not). No trial costs a pass.
+    ``|slope(t)| <= flatness * |slope(0)|``, or where the slope jumps over that (an l1 kink), or the longest step allowed if
+    it still descends there. Where the slope is positive the objective must not have risen (while it is negative, a convex
+    one has not). No trial costs a pass.
     """
     first = line.slope(0)
     if not first < 0:
         return None
-    low, slope_low, high, slope_high = 0.0, first, np.inf, np.inf
+    low, high = (0.0, first), (np.inf, np.inf)
     t = 1.0
     for _ in range(max_trials):
         slope = line.slope(t)
-        if abs(slope) <= -first / 2 and (slope <= 0 or not line.rises(t)):
+        if abs(slope) <= -flatness * first and (slope <= 0 or not line.rises(t)):
             return t
+        secant = _secant_root(low, (t, slope))
         if slope < 0:
-            low, slope_low = t, slope
+            low = (t, slope)
         else:
-            high, slope_high = t, slope
-        if low >= longest or high - low <= 0.05 * low:
-            return low
-        if np.isinf(high):
-            t = min(4 * low, longest)
+            high = (t, slope)
+        start, end = low[0], high[0]
+        if start >= longest or end - start <= 0.05 * start:
+            return start
+        if np.isinf(end):
+            t = min(np.clip(secant, 1.5 * start, 4 * start), longest)
         else:
-            secant = (low * slope_high - high * slope_low) / (slope_high - slope_low)
-            margin = 0.1 * (high - low)
-            t = np.clip(secant, low + margin, high - margin) if np.isfinite(secant) else (low + high) / 2
-    return low or None
+            margin = 0.1 * (end - start)
+            t = np.clip(_secant_root(low, high), start + margin, end - margin)
+    return low[0] or None
+
+
+def _secant_root(one, other):
+    """Where the line through two (place, slope) pairs is zero; inf if it does not rise."""
+    (a, slope_a), (b, slope_b) = one, other
+    return b - slope_b * (b - a) / (slope_b - slope_a) if slope_b > slope_a else np.inf

@@ -14,7 +14,7 @@ from itertools import chain
 import numpy as np
 
 from sklearn_xent._design import row_blocks
-from sklearn_xent._linalg import largest_eigenvalue
+from sklearn_xent._linalg import largest_eigenvalue, weighted_sums
 from sklearn_xent._line import Evaluation
 from sklearn_xent._point import Point
 from sklearn_xent._threads import in_threads
@@ -218,11 +218,10 @@ class Objective:
 
         def of_block(rows):
             if U is not None:
-                np.multiply(U[rows], t, out=moved[rows])
-                moved[rows] += Z[rows]
+                np.add(Z[rows], t * U[rows] if t != 1 else U[rows], out=moved[rows])
             loss, weights = self.loss.rows(rows), self.weights[rows]
-            residuals[rows] = block = loss.residuals(moved[rows])
-            return (weights * block).sum(axis=0), loss.curvature(weights, block).total()
+            block = loss.residuals(moved[rows], out=residuals[rows])
+            return weighted_sums(weights, block), loss.total(weights, block)
 
         balances, totals = zip(*self.over_rows(of_block), strict=True)
         return Evaluation(moved, residuals, sum(balances), self.loss.total_curvature(sum(totals)))
@@ -231,7 +230,8 @@ class Objective:
         """Loss at evaluated scores plus the penalty of `W`."""
 
         def of_block(rows):
-            return (self.weights[rows] * self.loss.rows(rows).values(evaluation.Z[rows], evaluation.residuals[rows])).sum()
+            losses = self.loss.rows(rows).values(evaluation.Z[rows], evaluation.residuals[rows])
+            return weighted_sums(self.weights[rows], losses).sum()
 
         return float(sum(self.over_rows(of_block))) + self.penalty.value(W)
 

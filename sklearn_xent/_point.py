@@ -35,25 +35,29 @@ class Point:
         """Minimise over the intercept by Newton with the step of generalised self-concordance.
 
         With R the distance a step moves a row's log-odds, the step length ``log(1 + R) / R`` decreases the objective
-        from anywhere, without a line search (Sun & Tran-Dinh 2019, Mathematical Programming 178, section 4).
+        from anywhere, without a line search (Sun & Tran-Dinh 2019, Mathematical Programming 178, section 4); where R <= 1
+        the whole step does: its slope shrinks by ``(exp(R) - 1 - R) / R``.
         """
-        objective, growth = self.objective, 1.0
+        objective, rows, growth = self.objective, self._rows, 1.0
         for _ in range(100):
-            gradient = self._rows.balance
-            step = self._rows.total.solve(-gradient)
-            reach = np.maximum(objective.loss.spread(step), 1e-300)
-            far = reach > 1
-            step = step * (np.log1p(reach) / reach * np.where(far, growth, 1))
+            gradient = rows.balance
+            step = rows.total.solve(-gradient)
             length = np.abs(step).max()
-            if length <= 4 * EPS * (1 + np.abs(b).max()):
+            if length > 0.5:
+                reach = np.maximum(objective.loss.spread(step), 1)
+                far = reach > 1
+                step = step * np.where(far, growth * np.log1p(reach) / reach, 1)
+            elif length <= 4 * EPS * (1 + np.abs(b).max()):
                 break
             b = b + step
-            self._rows = objective.evaluate(self._rows.Z + step)
+            rows = objective.evaluate(rows.Z, np.broadcast_to(step, rows.Z.shape))
             if length <= 1e-7:  # Newton is quadratic: the next step would be below rounding
                 break
-            # Thousands away the safe steps are many: lengthen them while the slope along them hardly changes.
-            slope, slope_there = gradient * step * far, self._rows.balance * step * far
-            growth = 4 * growth if slope_there.sum() < slope.sum() / 2 else 1.0
+            if length > 0.5:
+                # Thousands away the safe steps are many: lengthen them while the slope along them hardly changes.
+                slope, slope_there = gradient * step * far, rows.balance * step * far
+                growth = 4 * growth if slope_there.sum() < slope.sum() / 2 else 1.0
+        self._rows = rows
         return b
 
     @cached_property

@@ -94,7 +94,7 @@ def newton_iterations(point, monitor, build):
         if not point.objective.penalty.smooth:
             return _proximal_step(point, build)
         model = build(point)
-        return advance(point, model.solve(-point.gradient))
+        return advance(point, model.solve(-point.gradient), model.flatness)
 
     iterate(point, step, monitor)
     if monitor.status == Status.CONVERGED and model is not None:
@@ -108,7 +108,8 @@ def close(monitor, D):
 
 def _proximal_step(point, build):
     columns = working_set(point)
-    return advance(point, proximal_direction(point, columns, build(point.restrict(columns))), longest=1.0)
+    model = build(point.restrict(columns))
+    return advance(point, proximal_direction(point, columns, model), model.flatness, longest=1.0)
 
 
 def proximal_direction(point, columns, model):
@@ -122,8 +123,8 @@ def proximal_direction(point, columns, model):
     return D
 
 
-def advance(point, D, longest=np.inf):
+def advance(point, D, flatness, longest=np.inf):
     """Return the point that a line search along D accepts; None if there is no way down."""
     line = point.along(D)
-    t = line_search(line, longest)
+    t = line_search(line, flatness, longest)
     return None if t is None else line.point(t)

@@ -131,7 +131,7 @@ class _Descent:
 
     def _advance(self, point, D, length):
         self.before = (point, length)
-        return advance(point, D, longest=np.inf if point.objective.penalty.smooth else 1.0)
+        return advance(point, D, self.model.flatness, longest=np.inf if point.objective.penalty.smooth else 1.0)
 
     def _renew(self, point):
         self.model, self.own = _model(point), True
