@@ -172,7 +172,8 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight):
         solver, random_state = self._check_params()
         X, y = validate_data(self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), accept_large_sparse=True)
-        check_classification_targets(y)
+        if y.dtype.kind not in "biu":  # integers are classes, whatever they are
+            check_classification_targets(y)
         targets = _targets.encode(y, _check_weights(sample_weight, X.shape[0]), self.class_weight, self.multi_class)
         penalty = ElasticNet.from_C(self.C, self.l1_ratio, targets.total, X.shape[1])
         design = as_design(X)

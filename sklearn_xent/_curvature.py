@@ -3,6 +3,7 @@
 A row's curvature is a small symmetric matrix over its scores. `SeparableCurvature` is diagonal (binary, One-vs-Rest);
 `SoftmaxCurvature` is ``s (diag(p) - p pᵀ)``. Both answer the same questions, so that nothing above asks which it has:
 
+- ``rows(rows)``: the curvature of some of the rows;
 - ``apply(u)``: the curvature of every row times that row of `u`;
 - ``diagonal()``: the diagonals, one column an output;
 - ``entries()``: the distinct entries' absolute values, one column for each `Pair` of the loss.
@@ -35,6 +36,9 @@ class SeparableCurvature:
 
     def __init__(self, values):
         self.values = values
+
+    def rows(self, rows):
+        return SeparableCurvature(self.values[rows])
 
     def apply(self, u):
         return self.values * u
@@ -77,6 +81,9 @@ class SoftmaxCurvature:
 
     def __init__(self, weights, probabilities):
         self.weights, self.probabilities = weights, probabilities
+
+    def rows(self, rows):
+        return SoftmaxCurvature(self.weights[rows], self.probabilities[rows])
 
     def apply(self, u):
         p = self.probabilities

@@ -32,8 +32,9 @@ class Meter:
 
 @lru_cache(maxsize=64)
 def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
-    """Return slices of consecutive rows of `width` numbers, each slice of about `elements` numbers."""
-    step = max(16, elements // max(width, 1))
+    """Return slices of consecutive rows of `width` numbers: one, or an even number of equal ones of at most `elements`."""
+    pairs = -(-n_rows // (2 * max(16, elements // max(width, 1))))
+    step = max(-(-n_rows // (2 * pairs)), 1) if n_rows * width > elements else n_rows
     return tuple(slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
@@ -174,6 +175,16 @@ class Dense(Design):
         block = block - centre if np.any(centre) else block
         return block * scale if np.any(scale != 1) else block
 
+    def squares_tdot(self, R, centre):
+        """``R.T @ (X - centre)²``, of shape (n_outputs, n_features)."""
+        self.meter.read(self.share)
+        scale = np.ones(self.shape[1])
+
+        def of_blocks(blocks):
+            return sum(np.dot(R[rows].T, np.square(self._affine(rows, centre, scale))) for rows in blocks)
+
+        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * R.shape[1]))
+
     def row_squares(self, centre, scale):
         """Squared norm of every centred, scaled row."""
         self.meter.read(self.share)
@@ -181,19 +192,26 @@ class Dense(Design):
         return np.concatenate([np.einsum("ij,ij->i", block, block) for block in blocks])
 
     def _typical(self):
-        rows = np.linspace(0, self.shape[0] - 1, num=min(self.shape[0], 32), dtype=int)
-        return self._block(rows).mean(axis=0)
+        rows = self._block(np.linspace(0, self.shape[0] - 1, num=min(self.shape[0], 16), dtype=int))
+        mean = rows.mean(axis=0)
+        return mean if np.any(np.abs(mean) > 2 * rows.std(axis=0)) else np.zeros_like(mean)
 
     def _sums_about(self, guess, weights):
+        shifted = np.any(guess)
+
         def of_blocks(blocks):
-            return sum(np.array(self._sums_of(rows, guess, weights[rows])) for rows in blocks)
+            sums, centred, squares = np.zeros((2, self.shape[1])), None, None
+            for rows in blocks:
+                block = self._block(rows)
+                if squares is None or len(squares) != len(block):
+                    centred, squares = np.empty_like(block), np.empty_like(block)
+                centred = np.subtract(block, guess, out=centred) if shifted else block
+                np.square(centred, out=squares)  # streams from memory, which products of a vector do at half the speed
+                sums[0] += np.dot(weights[rows], centred)
+                sums[1] += np.dot(weights[rows], squares)
+            return sums
 
         return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size))
-
-    def _sums_of(self, rows, guess, weights):
-        centred = self._block(rows) - guess
-        first = np.dot(weights, centred)
-        return first, np.dot(weights, np.square(centred, out=centred))
 
 
 def _product(block, W):
@@ -253,18 +271,27 @@ class Sparse(Design):
     def gram(self, weights, n_weights, centre, scale):
         """As `Dense.gram`; centring is applied to the sums, because the centred matrix would be dense."""
         self.meter.read(self.share)
-        X, centre, weights = self._csr, centre * scale, weights(slice(None))
-        scaled = X.data * scale[X.indices]
-        columns = sparse.csr_matrix((scaled, X.indices, X.indptr), X.shape).tocsc()
-        stored = np.diff(X.indptr)
-        gram = np.empty((n_weights, self.shape[1], self.shape[1]))
-        cross = (columns.T @ weights).T - weights.sum(axis=0)[:, None] * centre
-        for k, column in enumerate(weights.T):
-            weighted = sparse.csr_matrix((scaled * np.repeat(column, stored), X.indices, X.indptr), X.shape)
-            (weighted.T @ columns).toarray(out=gram[k])
-            if np.any(centre):
-                shift = np.outer(centre, cross[k])
-                gram[k] -= shift + shift.T + column.sum() * np.outer(centre, centre)
+        n_features, centre = self.shape[1], centre * scale
+
+        def of_parts(parts):
+            gram, cross, total = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features)), 0.0
+            for rows, X in parts:
+                X, these = X.tocsr(), weights(rows)
+                scaled, stored = X.data * scale[X.indices], np.diff(X.indptr)
+                columns = sparse.csr_matrix((scaled, X.indices, X.indptr), X.shape).tocsc()
+                for k, column in enumerate(these.T):
+                    weighted = sparse.csr_matrix((scaled * np.repeat(column, stored), X.indices, X.indptr), X.shape)
+                    gram[k] += (weighted.T @ columns).toarray()
+                cross += (columns.T @ these).T
+                total = total + these.sum(axis=0)
+            return gram, cross, total
+
+        parts = in_threads(of_parts, self._parts, PER_PRODUCT * self.size * n_weights)
+        gram, cross, total = (sum(shares) for shares in zip(*parts, strict=True))
+        if np.any(centre):
+            cross -= total[:, None] * centre
+            shift = centre[:, None] * cross[:, None, :]
+            gram -= shift + np.swapaxes(shift, 1, 2) + total[:, None, None] * np.outer(centre, centre)
         return gram, cross
 
     def row_products(self, centre, scale):
@@ -273,6 +300,16 @@ class Sparse(Design):
         X = self._csr @ sparse.diags(scale)
         shift = X @ (centre * scale)
         return (X @ X.T).toarray() - shift[:, None] - shift + np.sum(np.square(centre * scale))
+
+    def squares_tdot(self, R, centre):
+        """As `Dense.squares_tdot`; a column whose mean dwarfs its spread loses precision."""
+        self.meter.read(self.share)
+
+        def of_parts(parts):
+            return sum(np.stack([X.T @ R[rows], _squared(X).T @ R[rows]]) for rows, X in parts)
+
+        first, second = sum(in_threads(of_parts, self._parts, PER_PRODUCT * self.size * R.shape[1]))
+        return np.ascontiguousarray((second + centre[:, None] * (centre[:, None] * R.sum(axis=0) - 2 * first)).T)
 
     def row_squares(self, centre, scale):
         """Squared norm of every centred, scaled row."""
@@ -301,6 +338,8 @@ class Sparse(Design):
         return np.zeros(self.shape[1])
 
     def _sums_about(self, guess, weights):
+        if not np.any(guess):
+            return self._sums(weights)
         triplets, n_features = self.X.tocoo(copy=False), self.shape[1]
         column, weight = triplets.col, weights[triplets.row]
         distance = triplets.data.astype(np.float64, copy=False) - guess[column]
@@ -308,6 +347,18 @@ class Sparse(Design):
         weighted = weight * distance
         first = np.bincount(column, weighted, n_features) - missing * guess
         return first, np.bincount(column, weighted * distance, n_features) + missing * np.square(guess)
+
+    def _sums(self, weights):
+        """Weighted sums of the columns and of their squares."""
+
+        def of_parts(parts):
+            return sum(np.stack([X.T @ weights[rows], _squared(X).T @ weights[rows]]) for rows, X in parts)
+
+        return sum(in_threads(of_parts, self._parts, PER_PRODUCT * self.size))
+
+
+def _squared(X):
+    return type(X)((np.square(X.data, dtype=np.float64), X.indices, X.indptr), X.shape)
 
 
 def _run_of_rows(X, start, stop):

@@ -82,7 +82,7 @@ def conjugate_gradients(product, b, diagonal, stop, max_iter):
     inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
     x, r = np.zeros_like(b), b.copy()
     y = inverse * r
-    squared, d = np.vdot(r, y), y
+    squared, d = np.vdot(r, y), y.copy()
     for k in range(max_iter):
         if stop(squared, k):
             break
@@ -90,11 +90,12 @@ def conjugate_gradients(product, b, diagonal, stop, max_iter):
         bend = np.vdot(d, Ad)
         if not bend > EPS * np.vdot(d, diagonal * d):  # a direction without curvature: what was gained so far is kept
             break
-        x = x + squared / bend * d
-        r = r - squared / bend * Ad
+        x += squared / bend * d
+        r -= squared / bend * Ad
         y = inverse * r
         previous, squared = squared, np.vdot(r, y)
-        d = y + squared / previous * d
+        d *= squared / previous
+        d += y
     return x if x.any() else y
 
 

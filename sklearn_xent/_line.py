@@ -20,11 +20,12 @@ class Line:
     def __init__(self, start, D, U, tangent):
         self.start, self.D = start, D
         self._U, self._tangent = U, tangent
-        self._last = None  # the evaluation of the last t: accepting it is free
+        self._last = (None, None)  # the last t and its evaluation: accepting it is free
 
     def _evaluation(self, t):
-        if self._last is None or self._last[0] != t:
-            self._last = (t, self.start.evaluate(self._U, t))
+        last, room = self._last
+        if last != t:
+            self._last = (t, self.start.evaluate(self._U, t, room))
         return self._last[1]
 
     def slope(self, t):
@@ -42,5 +43,6 @@ class Line:
         return start.objective.value(start.W + t * self.D, self._evaluation(t)) > start.value * (1 + 1e-10)
 
     def point(self, t):
-        """Return the `Point` at t."""
-        return self.start.moved(t * self.D, t * self._tangent, self._evaluation(t))
+        """Return the `Point` at t, which takes the evaluation over."""
+        evaluation, self._last = self._evaluation(t), (None, None)
+        return self.start.moved(t * self.D, t * self._tangent, evaluation)

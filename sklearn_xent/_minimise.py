@@ -73,7 +73,7 @@ class Monitor:
         self.max_iter = min(max_iter, controls.max_iter)
         self.target = controls.tol * objective.constant_value
         self.certificate = Certificate(objective, self.target)
-        self.status = None
+        self.status, self.gap = None, np.inf
         self.best, self.best_gap, self._best_at = None, np.inf, 0
         self.n_iter = -1
         self._lowest, self._idle = np.inf, 0
@@ -82,7 +82,7 @@ class Monitor:
     def accept(self, point):
         """Take note of the next iterate; returns whether to stop."""
         self.n_iter += 1
-        gap = self.certificate.gap(point)
+        self.gap = gap = self.certificate.gap(point)
         self._watch_progress(point, gap)
         self._record(point, gap)
         self._report()
@@ -93,6 +93,11 @@ class Monitor:
         elif self._idle >= self.patience:
             self.status = Status.STALLED
         return self.status is not None
+
+    @property
+    def accuracy_left(self):
+        """By how much a gradient has to shrink for the gap, which goes with its square, to reach the target; and a margin."""
+        return 0.3 * np.sqrt(self.target / self.gap) if self.gap > 0 else 1.0
 
     def stall(self):
         """The method found no way down: that, or an exhausted budget, is how it ends."""

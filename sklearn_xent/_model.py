@@ -23,6 +23,8 @@ class _HessianModel:
         Of coefficients: (n_outputs, n_features).
     """
 
+    #: Whether solves are exact.
+    exact = True
     #: How flat a line search has to become along a step. Steps to the minimiser of a whole Hessian are too short where
     #: classes part: searched well, they take a third of the iterations less.
     flatness = 1 / 8
@@ -122,6 +124,7 @@ class ImplicitModel:
         Most products of a solve.
     """
 
+    exact = False
     #: A step from conjugate gradients stopped early is no better for being made longer: text with a weak penalty took
     #: half as many passes again.
     flatness = 1 / 2

@@ -212,13 +212,15 @@ class Objective:
         other._moments = tuple(moment[columns] for moment in self._moments)
         return other
 
-    def evaluate(self, Z, U=None, t=1.0):
-        """Return the `Evaluation` at scores ``Z + t U``, by row blocks that stay in the cache."""
-        moved, residuals = Z if U is None else np.empty_like(Z), np.empty_like(Z)
+    def evaluate(self, Z, U, t=1.0, room=None):
+        """Return the `Evaluation` at scores ``Z + t U``, by row blocks that stay in the cache.
+
+        It is written over the evaluation `room` if there is one, which may hold Z: fresh memory costs as much as the rest.
+        """
+        moved, residuals = (np.empty_like(Z), np.empty_like(Z)) if room is None else (room.Z, room.residuals)
 
         def of_block(rows):
-            if U is not None:
-                np.add(Z[rows], t * U[rows] if t != 1 else U[rows], out=moved[rows])
+            np.add(Z[rows], t * U[rows] if t != 1 else U[rows], out=moved[rows])
             loss, weights = self.loss.rows(rows), self.weights[rows]
             block = loss.residuals(moved[rows], out=residuals[rows])
             return weighted_sums(weights, block), loss.total(weights, block)
@@ -238,7 +240,7 @@ class Objective:
     def over_rows(self, of_block):
         """Results of a function of a slice of rows, for all blocks of the scores; in threads where that pays."""
         (n_rows, _), width = self.design.shape, self.shape[0]
-        blocks, work = row_blocks(n_rows, 2 * width), 16 * n_rows * width
+        blocks, work = row_blocks(n_rows, width), 2 * n_rows * width
         return list(chain(*in_threads(lambda blocks: [of_block(rows) for rows in blocks], blocks, work)))
 
     def stochastic_gradient(self, W, b, rows):

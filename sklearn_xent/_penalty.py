@@ -19,7 +19,7 @@ class ElasticNet:
 
     def __init__(self, l1, l2):
         self.l1, self.l2 = l1, l2
-        self.smooth = not np.any(l1)
+        self.smooth, self.lasso = not np.any(l1), not np.any(l2)
 
     @classmethod
     def from_C(cls, C, l1_ratio, total_weight, n_features):
@@ -76,7 +76,9 @@ class ElasticNet:
             with np.errstate(over="ignore"):
                 return np.square(self.l2 * w - u) / (2 * self.l2)
         absorbed = np.clip(u, -self.l1, self.l1)
+        lasso = np.maximum(self.l1 * np.abs(w) - absorbed * w, 0)
+        if self.lasso:
+            return lasso
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             x = np.where(u == absorbed, 0.0, (u - absorbed) / self.l2)
-            ridge = np.where(self.l2 > 0, self.l2 / 2 * np.square(w - x), 0.0)
-        return ridge + np.maximum(self.l1 * np.abs(w) - absorbed * w, 0)
+            return lasso + np.where(self.l2 > 0, self.l2 / 2 * np.square(w - x), 0.0)

@@ -28,7 +28,7 @@ class Point:
 
     def __init__(self, objective, W, b, Z, evaluation=None):
         self.objective, self.W = objective, W
-        self._rows = objective.evaluate(Z) if evaluation is None else evaluation
+        self._rows = objective.evaluate(Z, np.broadcast_to(0.0, Z.shape)) if evaluation is None else evaluation
         self.b = self._profiled(b) if objective.fit_intercept else b
 
     def _profiled(self, b):
@@ -50,7 +50,7 @@ class Point:
             elif length <= 4 * EPS * (1 + np.abs(b).max()):
                 break
             b = b + step
-            rows = objective.evaluate(rows.Z, np.broadcast_to(step, rows.Z.shape))
+            rows = objective.evaluate(rows.Z, np.broadcast_to(step, rows.Z.shape), room=rows)
             if length <= 1e-7:  # Newton is quadratic: the next step would be below rounding
                 break
             if length > 0.5:
@@ -125,21 +125,37 @@ class Point:
 
     def hessian_vector(self, V):
         """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""
-        objective = self.objective
-        U = self._scores_along(V)[0]
+        objective, curvature = self.objective, self._kept_curvature
+        U = objective.scores(objective.design, V)
 
-        def of_block(rows):
-            U[rows] = self._curvature(rows).apply(U[rows])
+        def bend(rows):
+            U[rows] = curvature.rows(rows).apply(U[rows])
+            return U[rows].sum(axis=0)
 
-        objective.over_rows(of_block)
+        drift = sum(objective.over_rows(bend))
+        if objective.fit_intercept:
+            tangent = -self._rows.total.solve(drift)
+
+            def follow(rows):
+                U[rows] += curvature.rows(rows).apply(np.broadcast_to(tangent, U[rows].shape))
+
+            objective.over_rows(follow)
         return objective.pull_back(objective.design, U) + objective.penalty.l2 * V
 
     @cached_property
+    def _kept_curvature(self):
+        return self._curvature()
+
+    @cached_property
     def hessian_diagonal(self):
-        """Approximate diagonal of the Hessian: mean curvature of each output times the column's second moment."""
-        objective = self.objective
-        level = sum(objective.over_rows(lambda rows: self._curvature(rows).diagonal().sum(axis=0))) / objective.row_weight.sum()
-        return np.outer(level, objective.second_moment) + objective.penalty.l2
+        """Diagonal of the Hessian at a fixed intercept, shape (n_outputs, n_features): what conjugate gradients divide by.
+
+        No less than a share of mean curvature times second moment: a difference of sums may have cancelled.
+        """
+        objective, curvatures = self.objective, self._kept_curvature.diagonal()
+        squares = objective.design.squares_tdot(curvatures, objective.centre) * np.square(objective.scale)
+        level = curvatures.sum(axis=0) / objective.row_weight.sum()
+        return np.maximum(squares, 1e-8 * np.outer(level, objective.second_moment)) + objective.penalty.l2
 
     def _scores_along(self, D):
         """Change of the scores along D, with the intercept's tangent, and that tangent."""
@@ -160,13 +176,23 @@ class Point:
         part.loss_gradient = self.loss_gradient[:, columns]
         return part
 
+    def with_part(self, columns, part):
+        """Return the point whose coefficients of some columns, intercept and scores are those of `part`; invert `restrict`."""
+        W = self.W.copy()
+        W[:, columns] = part.W
+        whole = copy(part)
+        whole.objective, whole.W = self.objective, W
+        for name in ("value", "gradient", "loss_gradient", "hessian_diagonal"):
+            whole.__dict__.pop(name, None)
+        return whole
+
     def moved(self, step, tangent, evaluation):
         """Return the point at ``W + step``, given its scores at the intercept ``b + tangent``."""
         return Point(self.objective, self.W + step, self.b + tangent, evaluation.Z, evaluation)
 
-    def evaluate(self, U, t):
-        """Return the `Evaluation` of the scores ``Z + t U``."""
-        return self.objective.evaluate(self._rows.Z, U, t)
+    def evaluate(self, U, t, room):
+        """Return the `Evaluation` of the scores ``Z + t U``, in the memory of another, `room`, if there is one."""
+        return self.objective.evaluate(self._rows.Z, U, t, room)
 
     def along(self, D):
         """Return the `Line` from here in direction `D`; pays ``X @ D`` once."""

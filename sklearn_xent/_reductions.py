@@ -39,8 +39,8 @@ def sample(objective, n_rows, seed=0):
     total, fair = sum(map(len, present)), n_rows / (4 * len(present))
     for members in filter(len, present):
         size = min(len(members), int(np.ceil(max(n_rows * len(members) / total, fair))))
-        runs = (np.arange(size) + rng.random(size)) * (len(members) / size)
-        drawn = members[np.unique(runs.astype(int))]
+        places = ((np.arange(size) + rng.random(size)) * (len(members) / size)).astype(int)
+        drawn = members[places[np.diff(places, prepend=-1) > 0]]  # in order; neighbouring runs may meet
         rows.append(drawn)
         share = objective.weights[members].sum(axis=0) / objective.weights[drawn].sum(axis=0)
         factors.append(np.tile(share, (len(drawn), 1)))

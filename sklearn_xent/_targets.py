@@ -50,8 +50,7 @@ def encode(y, sample_weight, class_weight, multi_class):
     ValueError
         If fewer than two classes have weight, or `class_weight` weights none of them.
     """
-    labels = np.unique(y)
-    codes = (y == labels[1]).astype(np.intp) if len(labels) == 2 else np.searchsorted(labels, y)
+    labels, codes = _coded(y)
     largest = float(sample_weight.max(initial=0))
     if largest == 0:
         raise ValueError("sample_weight is zero everywhere; at least two classes need rows with a positive weight.")
@@ -86,6 +85,18 @@ def log_probabilities(scores, multinomial):
         return log_expit(np.hstack([-scores, scores]))
     tasks = log_expit(scores)
     return tasks - logsumexp(tasks, axis=1, keepdims=True)
+
+
+def _coded(y):
+    """Sorted labels and the index of each row's; integers of a small range are counted, not sorted."""
+    if y.dtype.kind in "iu" and len(y) and (span := int(y.max()) - (least := int(y.min()))) < max(100, len(y) // 10):
+        wide = y if y.dtype.itemsize == 8 else y.astype(np.int64)
+        offsets = (wide - wide.dtype.type(least)).astype(np.intp, copy=False)
+        present = np.bincount(offsets, minlength=span + 1) > 0
+        labels = np.flatnonzero(present).astype(wide.dtype) + wide.dtype.type(least)
+        return labels.astype(y.dtype), (np.cumsum(present) - 1)[offsets]
+    labels = np.unique(y)
+    return labels, (y == labels[1]).astype(np.intp) if len(labels) == 2 else np.searchsorted(labels, y)
 
 
 def _factors(labels, class_weight):

@@ -112,7 +112,7 @@ def test_loss_objects_agree_with_the_functions(kind):
     eigenvalues = np.linalg.eigvalsh(curvatures)
     assert eigenvalues.max() <= loss.smoothness + 1e-12
     direction = np.array([1.0, -0.3, -0.7])  # orthogonal to a common shift, which softmax pins
-    found = loss.total_curvature(curvature.total()).solve(dense.sum(axis=0) @ direction)
+    found = loss.total_curvature(loss.total(weights, residuals)).solve(dense.sum(axis=0) @ direction)
     np.testing.assert_allclose(found, direction, atol=1e-12)
     for pair, entries in zip(loss.pairs(), curvature.entries().T, strict=True):
         output = pair.block + pair.row, pair.block + pair.column

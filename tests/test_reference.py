@@ -8,7 +8,8 @@ from scipy import sparse
 from sklearn_xent import CrossEntropyClassifier
 from sklearn_xent.solvers import SOLVERS
 
-ACCURACY = {"auto": 1e-7, "newton": 1e-7, "newton-cg": 1e-7, "bfgs": 1e-4, "lbfgs": 1e-4}
+# A gap of 1e-14 leaves about 1e-7 of the coefficients open, which exact solves close beyond the tolerance.
+ACCURACY = {"auto": 1e-7, "newton": 1e-7, "newton-cg": 1e-6, "bfgs": 1e-4, "lbfgs": 1e-4}
 
 
 def relative_error(found, true):
@@ -42,7 +43,7 @@ def test_l1_solutions_meet_the_optimality_conditions(solver, C, l1_ratio, n_clas
     X = X[:, np.random.default_rng(0).permutation(12)]
     multinomial = multi_class == "multinomial" and n_classes > 2
     # A gap that is linear in the gradient ends at its rounding: some 1e-14 of the objective for the lasso.
-    tol = {1.0: 1e-12, 0.5: 2e-14}[l1_ratio]
+    tol = {1.0: 1e-12, 0.5: 1e-14}[l1_ratio]
     fit = CrossEntropyClassifier(C=C, l1_ratio=l1_ratio, solver=solver, multi_class=multi_class, tol=tol, max_iter=5000)
     fit.fit(container(X), y, weights)
     assert fit.status_ == "converged"

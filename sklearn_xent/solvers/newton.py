@@ -2,12 +2,16 @@
 
 import numpy as np
 
+from sklearn_xent._certificate import Certificate
 from sklearn_xent._costs import Costs
 from sklearn_xent._minimise import Controls, Status, iterate, line_search
 from sklearn_xent._model import ExplicitModel, ImplicitModel, minimise_model
 from sklearn_xent._reductions import Rotation, working_set
 from sklearn_xent.solvers._base import Solver
 
+SHARE = 0.05  # of the gap of all columns, to which a working set's problem is solved
+MOST_INNER = 10  # iterations for that
+LONG_ROW = 100  # stored numbers a row, from which on a pass costs more than an iteration on a working set
 WORTH_PASSES = 4  # an explicit Hessian of a working set may cost as much
 MOST_ROTATED = 2_000  # rows whose inner products are decomposed
 LARGEST_DENSE_GB = 5
@@ -92,12 +96,12 @@ def newton_iterations(point, monitor, build):
     def step(point):
         nonlocal model
         if not point.objective.penalty.smooth:
-            return _proximal_step(point, build)
+            return _working_set_step(point, build, monitor)
         model = build(point)
         return advance(point, model.solve(-point.gradient), model.flatness)
 
     iterate(point, step, monitor)
-    if monitor.status == Status.CONVERGED and model is not None:
+    if monitor.status == Status.CONVERGED and model is not None and model.exact:
         close(monitor, model.solve(-monitor.best.gradient))
 
 
@@ -106,14 +110,33 @@ def close(monitor, D):
     monitor.refine(monitor.best.along(D).point(1.0))
 
 
+def _working_set_step(point, build, monitor):
+    """Return a better point, from steps on a working set of columns: one, or many where those cost little beside a pass.
+
+    Many solve the working set's problem to a share of the gap that is left (Johnson & Guestrin 2015, "Blitz", section 4).
+    """
+    columns, design = working_set(point), point.objective.design
+    part = place = point.restrict(columns)
+    many = len(columns) < design.shape[1] and design.size > LONG_ROW * design.shape[0]
+    enough = max(SHARE * monitor.gap, monitor.target / 2)
+    certificate = Certificate(part.objective, enough)
+    for _ in range(MOST_INNER if many else 1):
+        following = _proximal_step(place, build)
+        if following is None:
+            break
+        place = following
+        if many and certificate.gap(place) <= enough:
+            break
+    return None if place is part else point.with_part(columns, place)
+
+
 def _proximal_step(point, build):
-    columns = working_set(point)
-    model = build(point.restrict(columns))
-    return advance(point, proximal_direction(point, columns, model), model.flatness, longest=1.0)
+    model = build(point)
+    return advance(point, proximal_direction(point, slice(None), model), model.flatness, longest=1.0)
 
 
 def proximal_direction(point, columns, model):
-    """Return the step to the minimiser of a model of some columns with the l1 term."""
+    """Return the step to the minimiser of a model of some columns (an index array or slice) with the l1 term."""
     penalty, W = point.objective.penalty.restrict(columns), point.W[:, columns]
     step = minimise_model(model, point.loss_gradient[:, columns] + penalty.l2 * W, W, penalty.l1, accuracy=1e-4)
     # Where the loss does not feel a common shift of the classes the model is flat: take the shift of least l1 norm.

@@ -11,9 +11,9 @@ from sklearn_xent.solvers.newton import newton_iterations
 class NewtonCG(Solver):
     """Newton with conjugate gradients: never forms a Hessian, so many features cost only passes.
 
-    Preconditioned by the Hessian's approximate diagonal. The forcing term ``min(1/2, sqrt(r), 10 r + 1e-3)``, r the gradient
-    norm beside the first, keeps early steps cheap and late steps fast (Dembo, Eisenstat & Steihaug 1982; Nocedal & Wright
-    2006, section 7.1). With an l1 penalty, proximal Newton on a working set.
+    Preconditioned by the Hessian's diagonal. The forcing term ``min(1/4, sqrt(r), 10 r + 1e-3)``, r the gradient norm beside
+    the first, keeps early steps cheap and late steps fast (Dembo, Eisenstat & Steihaug 1982; Nocedal & Wright 2006, section
+    7.1), and no step is more precise than the tolerance asks for. With an l1 penalty, proximal Newton on a working set.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class NewtonCG(Solver):
             size = _norm(place)
             first.append(size)
             ratio = size / first[0] if first[0] > 0 else 0.0
-            accuracy = min(0.5, np.sqrt(ratio), 10 * ratio + 1e-3)
+            accuracy = min(0.25, max(min(np.sqrt(ratio), 10 * ratio + 1e-3), monitor.accuracy_left))
             return ImplicitModel(place, accuracy if place.objective.penalty.smooth else min(accuracy, 0.01), self.max_inner)
 
         newton_iterations(point, monitor, build)

@@ -10,7 +10,7 @@ from sklearn_xent._reductions import sample, working_set
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import advance, check_memory, close, proximal_direction
 
-CHEAP = 0.5  # a Hessian that costs less than this share of a pass is made anew in every iteration
+CHEAP = 1.0  # a Hessian that costs less than this share of a pass is made anew in every iteration
 
 
 class SubsampledNewton(Solver):
