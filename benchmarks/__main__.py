@@ -5,11 +5,14 @@ import pathlib
 import sys
 
 from benchmarks import costs, report
+from benchmarks.contenders import SINGLES
 from benchmarks.measure import PRECISIONS, measure
+from benchmarks.peers import PEERS
 from benchmarks.progress import Progress
 from benchmarks.workloads import WORKLOADS
 
 LOOSE, TIGHT = PRECISIONS
+NEAR = 1.3  # auto may take that many times as long as the best single solver
 RESULTS = pathlib.Path(__file__).parent / "results"
 FULL = {"repeats": 3, "limit": 60.0}
 QUICK = {"repeats": 1, "limit": 0.5}
@@ -27,6 +30,9 @@ def arguments(given=None):
     )
     parser.add_argument("--limit", type=float, help=f"seconds a fit (default: {FULL['limit']:g}, quick: {QUICK['limit']:g})")
     parser.add_argument("--output", type=pathlib.Path, default=RESULTS, metavar="DIR", help="where tables, JSON and plots go")
+    parser.add_argument(
+        "--solvers", action="store_true", help="against our single solvers: complains where auto is not near the fastest"
+    )
     parser.add_argument("--costs", action="store_true", help="print the model of costs beside the clock and stop")
     parser.add_argument("--list", action="store_true", help="name the workloads and stop")
     options = parser.parse_args(given)
@@ -52,7 +58,7 @@ def main(given=None):
     print(
         report.markdown(results, conditions) if len(results) == 1 else f"{report.summary(results)}\n\n{report.verdict(results)}"
     )
-    complaints = disagreements(results) if options.quick else []
+    complaints = poor_choices(results) if options.solvers else disagreements(results) if options.quick else []
     print("\n".join(complaints) or f"\nwrote {options.output}")
     return 1 if complaints else 0
 
@@ -63,8 +69,9 @@ def run(chosen, options, conditions):
     for workload in chosen:
         progress.step(workload.name)
         problem = workload.problem(options.quick)
+        peers = SINGLES if options.solvers else PEERS
         result = measure(
-            workload, problem, options.repeats, options.limit, lambda who, what=workload.name: progress.step(what, who)
+            workload, problem, peers, options.repeats, options.limit, lambda who, what=workload.name: progress.step(what, who)
         )
         results.append(result)
         write(results, conditions, options.output)
@@ -103,6 +110,16 @@ def disagreements(results):
             )
         if any(outcome.attempts for outcome in result.outcomes[1:]) and not result.fastest(LOOSE):
             sentences.append(f"{result.name}: no peer agrees with the best objective to {LOOSE:g}.")
+    return sentences
+
+
+def poor_choices(results):
+    """Return a sentence for every workload on which a single solver is faster than auto by more than a factor NEAR."""
+    sentences = []
+    for result in results:
+        if result.ratio(TIGHT) < 1 / NEAR:
+            name, seconds = result.fastest(TIGHT)
+            sentences.append(f"{result.name}: auto took {result.ours.reached(TIGHT).time:.3g} s, {name} {seconds:.3g} s.")
     return sentences
 
 

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent.solvers import SOLVERS
 
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12)
 
@@ -150,4 +151,18 @@ class Ours(Estimator):
         return [list(pair) for pair in zip(history["seconds"], history["objective"], strict=True)]
 
 
+class Single(Ours):
+    """One of our solvers by its name: what "auto" could have chosen."""
+
+    interruptible = True
+
+    def __init__(self, solver):
+        self.name = solver
+
+    def classifier(self, problem, setting):
+        """Return CrossEntropyClassifier with this solver."""
+        return super().classifier(problem, setting).set_params(solver=self.name)
+
+
 OURS = Ours()
+SINGLES = [Single(solver) for solver in SOLVERS if solver != "auto"]

@@ -18,7 +18,6 @@ import numpy as np
 
 from benchmarks.contenders import OURS
 from benchmarks.mathematics import objective, suboptimality
-from benchmarks.peers import PEERS
 
 PRECISIONS = (1e-4, 1e-8)
 WARM_UP_ROWS = 100
@@ -107,13 +106,14 @@ class OverLimitError(Exception):
     """A fit was interrupted at the time limit."""
 
 
-def measure(workload, problem, repeats, limit, announce=lambda what: None):
-    """Run everybody who can on one workload.
+def measure(workload, problem, peers, repeats, limit, announce=lambda what: None):
+    """Run everybody who can on one workload, us first.
 
     Parameters
     ----------
     workload : Workload
     problem : Problem
+    peers : list of Contender
     repeats : int
         Rounds, the climb being the first.
     limit : float
@@ -127,7 +127,7 @@ def measure(workload, problem, repeats, limit, announce=lambda what: None):
     """
     best = _reference(problem)
     climbers, outcomes = [], []
-    for contender in [OURS, *PEERS]:
+    for contender in [OURS, *peers]:
         announce(contender.name)
         outcome = Outcome(contender.name, note=_left_out(contender, problem))
         outcomes.append(outcome)

@@ -213,14 +213,15 @@ class Objective:
         return other
 
     def evaluate(self, Z, U, t=1.0, room=None):
-        """Return the `Evaluation` at scores ``Z + t U``, by row blocks that stay in the cache.
+        """Return the `Evaluation` at scores ``Z + t U``, by row blocks that stay in the cache; U may be one row for all.
 
         It is written over the evaluation `room` if there is one, which may hold Z: fresh memory costs as much as the rest.
         """
         moved, residuals = (np.empty_like(Z), np.empty_like(Z)) if room is None else (room.Z, room.residuals)
 
         def of_block(rows):
-            np.add(Z[rows], t * U[rows] if t != 1 else U[rows], out=moved[rows])
+            change = U if len(U) == 1 else U[rows]
+            np.add(Z[rows], change if t == 1 else t * change, out=moved[rows])
             loss, weights = self.loss.rows(rows), self.weights[rows]
             block = loss.residuals(moved[rows], out=residuals[rows])
             return weighted_sums(weights, block), loss.total(weights, block)

@@ -42,19 +42,20 @@ class ElasticNet:
     def value(self, w):
         """Penalty of coefficients `w`, a float."""
         with np.errstate(under="ignore", over="ignore"):
-            return float((self.l2 * w * w).sum() / 2 + (self.l1 * np.abs(w)).sum())
+            ridge = np.vdot(self.l2 * w, w) / 2
+            return float(ridge if self.smooth else ridge + (self.l1 * np.abs(w)).sum())
 
     def slope(self, w, d, t):
         """Derivative of ``value(w + t d)`` in t, from the left (t > 0): the one that a line search must not overshoot."""
         x = w + t * d
-        ridge = float((self.l2 * x * d).sum())
+        ridge = float(np.vdot(self.l2 * x, d))
         if self.smooth:
             return ridge
         return ridge + float((self.l1 * np.where(x != 0, np.sign(x), -np.sign(d)) * d).sum())
 
     def onset(self, w, d):
         """Derivative of ``value(w + t d)`` at t = 0, from the right."""
-        ridge = float((self.l2 * w * d).sum())
+        ridge = float(np.vdot(self.l2 * w, d))
         if self.smooth:
             return ridge
         return ridge + float((self.l1 * np.where(w != 0, np.sign(w), np.sign(d)) * d).sum())

@@ -28,7 +28,7 @@ class Point:
 
     def __init__(self, objective, W, b, Z, evaluation=None):
         self.objective, self.W = objective, W
-        self._rows = objective.evaluate(Z, np.broadcast_to(0.0, Z.shape)) if evaluation is None else evaluation
+        self._rows = objective.evaluate(Z, np.zeros((1, len(W)))) if evaluation is None else evaluation
         self.b = self._profiled(b) if objective.fit_intercept else b
 
     def _profiled(self, b):
@@ -47,10 +47,10 @@ class Point:
                 reach = np.maximum(objective.loss.spread(step), 1)
                 far = reach > 1
                 step = step * np.where(far, growth * np.log1p(reach) / reach, 1)
-            elif length <= 4 * EPS * (1 + np.abs(b).max()):
+            elif length <= 1e-7 and length <= 64 * EPS * (1 + np.abs(b).max()):
                 break
             b = b + step
-            rows = objective.evaluate(rows.Z, np.broadcast_to(step, rows.Z.shape), room=rows)
+            rows = objective.evaluate(rows.Z, step[None], room=rows)
             if length <= 1e-7:  # Newton is quadratic: the next step would be below rounding
                 break
             if length > 0.5:
@@ -109,18 +109,17 @@ class Point:
         gram, cross = objective.gram(lambda rows: self._curvature(rows).entries(), len(pairs))
         n_blocks, p = objective.n_blocks, objective.shape[1]
         size = objective.shape[0] // n_blocks
-        hessian = np.zeros((n_blocks, size, p, size, p))
-        mixed = np.zeros((n_blocks, size, p, size))
-        for pair, G, c in zip(pairs, gram, cross, strict=True):
-            for row, column in {(pair.row, pair.column), (pair.column, pair.row)}:
-                hessian[pair.block, row, :, column] = pair.sign * G
-                mixed[pair.block, row, :, column] = pair.sign * c
-        hessian = hessian.reshape(n_blocks, size * p, size * p)
+        hessian, mixed = gram, cross[:, :, None]  # where no outputs are coupled, each pair is a block
+        if size > 1:
+            hessian, mixed = np.zeros((n_blocks, size, p, size, p)), np.zeros((n_blocks, size, p, size))
+            for pair, G, c in zip(pairs, gram, cross, strict=True):
+                for row, column in {(pair.row, pair.column), (pair.column, pair.row)}:
+                    hessian[pair.block, row, :, column] = pair.sign * G
+                    mixed[pair.block, row, :, column] = pair.sign * c
+            hessian, mixed = hessian.reshape(n_blocks, size * p, size * p), mixed.reshape(n_blocks, size * p, size)
         if objective.fit_intercept:
-            mixed = mixed.reshape(n_blocks, size * p, size)
             hessian -= mixed @ self._rows.total.solve_blocks(np.swapaxes(mixed, 1, 2))  # what the intercept takes over
-        diagonal = np.arange(size * p)
-        hessian[:, diagonal, diagonal] += np.tile(objective.penalty.l2, size)
+        np.einsum("bii->bi", hessian)[:] += np.tile(objective.penalty.l2, size)
         return hessian
 
     def hessian_vector(self, V):

@@ -10,13 +10,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from benchmarks import costs, report
-from benchmarks.__main__ import arguments, disagreements, main
-from benchmarks.contenders import OURS, Contender
+from benchmarks.__main__ import arguments, disagreements, main, poor_choices
+from benchmarks.contenders import OURS, SINGLES, Contender
 from benchmarks.mathematics import geometric_mean, lambda_max, objective, suboptimality
 from benchmarks.measure import Attempt, Outcome, OverLimitError, Result, climb, measure, one_pass, time_limit
 from benchmarks.peers import PEERS
 from benchmarks.workloads import WORKLOADS, Problem
 from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent.solvers import SOLVERS
 
 
 def iris_problem(task, C=0.5, l1_ratio=0.0, **others):
@@ -100,10 +101,10 @@ def test_words_are_zipf_distributed_and_tell_the_label():
     assert CrossEntropyClassifier(C=0.1).fit(problem.X, problem.y).score(problem.X, problem.y) > 0.75
 
 
-def test_our_fits_are_measured_from_end_to_end(monkeypatch):
-    monkeypatch.setattr("benchmarks.measure.PEERS", [peer for peer in PEERS if peer.name in ("newton-cholesky", "celer")])
+def test_our_fits_are_measured_from_end_to_end():
+    peers = [peer for peer in PEERS if peer.name in ("newton-cholesky", "celer")]
     workload = named("small: iris")
-    result = measure(workload, workload.problem(quick=True), repeats=2, limit=1.0)
+    result = measure(workload, workload.problem(quick=True), peers, repeats=2, limit=1.0)
     assert result.ours.reached(1e-8).passes > 0
     assert result.ours.reached(1e-8).trace
     assert result.fastest(1e-8)[0] == "newton-cholesky"
@@ -111,12 +112,22 @@ def test_our_fits_are_measured_from_end_to_end(monkeypatch):
     assert not disagreements([result])
 
 
-def test_a_grid_search_is_precise_where_every_fit_of_it_is(monkeypatch):
-    monkeypatch.setattr("benchmarks.measure.PEERS", [])
+def test_a_grid_search_is_precise_where_every_fit_of_it_is():
     workload = named("grid search: breast cancer, scaled")
-    result = measure(workload, workload.problem(quick=True), repeats=1, limit=10.0)
+    result = measure(workload, workload.problem(quick=True), [], repeats=1, limit=10.0)
     assert len(result.best) == len(result.ours.attempts[0].values) == 5
     assert result.ours.reached(1e-8)
+
+
+def test_single_solvers_are_held_against_auto():
+    workload = named("small: iris")
+    result = measure(workload, workload.problem(quick=True), SINGLES, repeats=1, limit=0.2)
+    assert {outcome.name for outcome in result.outcomes[1:]} == set(SOLVERS) - {"auto"}
+    assert result.outcomes[1].reached(1e-8)
+    result.ours.attempts = [Attempt(1e-4, [100.0], result.ours.attempts[-1].values, 0.0)]
+    assert poor_choices([result])[0].startswith("small: iris: auto took 100 s")
+    result.ours.attempts[0].seconds = [1e-9]
+    assert not poor_choices([result])
 
 
 def test_a_peer_that_raises_is_reported():
