@@ -7,8 +7,10 @@ between machines. ``python -m benchmarks --costs`` prints predictions beside mea
 from dataclasses import dataclass
 from math import log, log2
 
-READ = 0.4  # one stored number, once, from memory
+READ = 0.3  # one stored number, once, from memory
 SCORE = 25.0  # one score and all that is computed of it in an iteration
+ENTRY = 15.0  # one entry of a row's curvature
+WEIGH = 0.5  # one number of a row, weighted for a Gram matrix
 FACTOR = 0.01  # one of the order³ operations of a factorisation
 DRAW = 4.0  # one number copied to a sample
 OVERHEAD = 300_000.0  # an iteration, whatever its size
@@ -57,7 +59,8 @@ class Costs:
 
     def hessian(self, n_rows):
         """An explicit Hessian and its factors."""
-        return n_rows * self.n_pairs * self.row**2 * self.gram + self.n_blocks * FACTOR * self.order**3
+        entry = self.gram * self.row**2 + WEIGH * self.row + ENTRY
+        return n_rows * self.n_pairs * entry + self.n_blocks * FACTOR * self.order**3
 
     def excess(self, n_rows):
         """How far a sample's optimum is above the whole's, in expectation: half a unit a parameter (Wilks 1938)."""

@@ -84,7 +84,7 @@ class Design:
 class Dense(Design):
     """X as a NumPy array of any float type, order and stride; converted by row blocks where BLAS could not take it."""
 
-    product_cost, gram_cost = 0.05, 0.02  # nanoseconds a multiplication, see `_costs`
+    product_cost, gram_cost = 0.05, 0.0135  # nanoseconds a multiplication, see `_costs`
 
     def __init__(self, X, meter=None, share=1.0):
         super().__init__(X, meter, share)

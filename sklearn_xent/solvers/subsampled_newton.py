@@ -10,7 +10,9 @@ from sklearn_xent._reductions import sample, working_set
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import advance, check_memory, close, proximal_direction
 
-CHEAP = 1.0  # a Hessian that costs less than this share of a pass is made anew in every iteration
+SMALL = 3e6  # nanoseconds of a pass that digits beyond the tolerance may cost
+HOPE = 4  # steps
+CHEAP = 0.1  # a Hessian that costs less than this share of a pass is made anew in every iteration
 
 
 class SubsampledNewton(Solver):
@@ -86,8 +88,10 @@ def _iterate(point, model, monitor, costs, enough=0.0):
     """
     descent = _Descent(model, monitor, costs, enough)
     iterate(point, descent.step, monitor)
-    if descent.own and monitor.status == Status.CONVERGED and monitor.best_gap > 1e-6 * monitor.target:
-        close(monitor, _direction(monitor.best, descent.model)[0])
+    small = costs.one_pass(monitor.objective.design.shape[0]) < SMALL
+    if small and descent.own and monitor.status == Status.CONVERGED and monitor.best_gap > 1e-6 * monitor.target:
+        model = _model(monitor.best) if descent.price < 1 else descent.model
+        close(monitor, _direction(monitor.best, model)[0])
 
 
 class _Descent:
@@ -103,7 +107,7 @@ class _Descent:
     """
 
     def __init__(self, model, monitor, costs, enough):
-        self.model, self.enough, self.target = model, enough, max(monitor.target, enough)
+        self.model, self.monitor, self.enough = model, monitor, enough
         n_rows = monitor.objective.design.shape[0]
         self.price = costs.hessian(n_rows) / costs.one_pass(n_rows)  # of a Hessian, in passes
         self.own = False  # whether the model's Hessian is of this problem
@@ -138,21 +142,25 @@ class _Descent:
         return True
 
     def _stale(self, length):
-        """Whether the steps that are left at the rate of the last one cost more than Newton's with a new Hessian."""
-        return self.before is not None and _remaining(self.before[1], length, self.target) > self.price + 2
+        """Whether the steps that are left at the rate of the last one cost more than with a new Hessian.
+
+        HOPE is for the two steps that a new one takes as well, and for corrections that speed up as they go.
+        """
+        if self.before is None or length <= 0:
+            return False
+        left, target = (length, self.enough) if self.enough else (max(length, self.monitor.gap), self.monitor.target)
+        return _remaining(self.before[1] / length, left / max(target, 1e-300)) > self.price + HOPE
 
 
 def _smooth_gradient(point):
     return point.loss_gradient + point.objective.penalty.l2 * point.W
 
 
-def _remaining(before, now, target):
-    """How many iterations are left at the rate of the last one."""
-    if now <= 0:
+def _remaining(rate, excess):
+    """How many iterations are left to shrink by the factor `excess`, at a factor `rate` each."""
+    if excess <= 1:
         return 0.0
-    if now >= before:
-        return np.inf
-    return np.log(max(now / max(target, 1e-300), 1.0)) / np.log(before / now)
+    return np.log(excess) / np.log(rate) if rate > 1 else np.inf
 
 
 def _direction(point, model):
