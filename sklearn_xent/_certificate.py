@@ -5,16 +5,17 @@ because the intercept is profiled), so that primal minus dual objective bounds F
 Fenchel terms, one a coefficient, nothing cancels and the bound stays meaningful down to rounding. It costs no
 pass: ``X.T @ residuals`` is the gradient.
 
-Coefficients without a penalty (`C=inf`, or a penalty below rounding) have no dual bound. Their share is half the squared
-Newton decrement on those coordinates, the quadratic model's distance to its minimum (Boyd & Vandenberghe 2004, section 9.5): an
-estimate, not a bound, and at the price of a Hessian, so that it is computed only where it can decide something.
+Coefficients without a penalty (`C=inf`, or a penalty below rounding) have no dual bound. There, and wherever a Hessian is at
+hand, self-concordance bounds the distance: along a step that moves no row's log-odds by more than r, the curvature falls
+by a factor exp(r) at most (Bach 2010, "Self-concordant analysis for logistic regression", Electronic Journal of
+Statistics 4). The bound needs a Newton step that is short in that sense; where it is not, the gap is inf.
 """
 
 import numpy as np
 
-from sklearn_xent._linalg import EPS, conjugate_gradients, relative, spd_solve
+from sklearn_xent._linalg import EPS, SemiDefinite
 
-MOST_EXPLICIT = 1500  # order up to which a Hessian block is formed for the decrement
+MOST_EXPLICIT = 2500  # order up to which a Hessian block is formed for its bound
 
 
 def duality_gap(point, penalised):
@@ -71,6 +72,35 @@ def free_columns(objective):
     return (objective.scale > 0) & (penalty.l2 <= 1e-3 * EPS * scale) & (penalty.l1 <= 1e-11 * np.sqrt(scale))
 
 
+def self_concordant_gap(squared, reach):
+    """Bound of ``F(x) - F*`` from the squared Newton decrement at x, whatever the penalty.
+
+    With ``r`` the distance in the metric of the Hessian and M the most that a unit of it moves a row's log-odds,
+    self-concordance gives ``F(x) - F(y) <= decrement r - (exp(-M r) + M r - 1) / M²``. Its largest value over r is half
+    the squared decrement times a factor of at most ``1 / (1 - M decrement)``; there is none unless ``M decrement < 1``.
+
+    Parameters
+    ----------
+    squared : float
+        ``gᵀ H⁻¹ g``, g a subgradient of the objective.
+    reach : float
+        M; see `Point.reach`.
+    """
+    short = reach * np.sqrt(max(squared, 0.0))
+    return squared / (2 * (1 - short)) if short < 1 else np.inf
+
+
+def hessian_gap(point):
+    """Bound of ``F(point) - F*`` at the price of a Hessian; inf where that is too large to form or the point is too far."""
+    objective = point.objective
+    if objective.hessian_order > MOST_EXPLICIT or not objective.small_hessian:
+        return np.inf
+    factors = [SemiDefinite(block) for block in point.hessian()]
+    gradients = point.gradient.reshape(len(factors), -1)
+    squared = sum(float(g @ factor.solve(g)) for g, factor in zip(gradients, factors, strict=True))
+    return self_concordant_gap(squared, point.reach(factors))
+
+
 class Certificate:
     """The optimality gap of points of one objective, computed no more often than it can matter.
 
@@ -89,39 +119,21 @@ class Certificate:
 
     def gap(self, point):
         """Bound of ``F(point) - F*``; inf where computing it could not change a decision."""
-        gap = duality_gap(point, self.penalised)
         if len(self.free) == 0:
-            return gap
+            return duality_gap(point, self.penalised)
         hint = self._least_decrement(point)
-        if gap + hint > self.target or hint > self._recheck_below:
+        if hint > min(self.target, self._recheck_below):
             return np.inf
-        decrement = self._decrement(point)
-        if decrement > self.target > 0:  # the gap falls about as the hint does: look again when it may suffice
-            self._recheck_below = hint * self.target / decrement
-        return gap + decrement
+        gap = hessian_gap(point)
+        if gap > self.target > 0:  # the gap falls about as the hint does: look again when it may suffice
+            self._recheck_below = hint * max(self.target / gap, 0.1)
+        return gap
 
     def final(self, point):
         """Bound of ``F(point) - F*``, computed whatever it costs."""
-        gap = duality_gap(point, self.penalised)
-        return gap + (self._decrement(point) if len(self.free) else 0.0)
-
-    def _decrement(self, point):
-        # Where all scores saturate there is no curvature left to see, but the gradient still tells.
-        return max(half_squared_decrement(point, self.free), self._least_decrement(point))
+        return hessian_gap(point) if len(self.free) else duality_gap(point, self.penalised)
 
     def _least_decrement(self, point):
-        """No larger than the decrement: the best that one coordinate promises under the largest curvature."""
+        """No larger than half the squared decrement: the best that one coordinate promises under the largest curvature."""
         bound = point.objective.curvature_bound[self.free] + point.objective.penalty.l2[self.free]
         return float(np.max(np.square(point.gradient[:, self.free]) / bound)) / 2
-
-
-def half_squared_decrement(point, columns):
-    """``gᵀ H⁻¹ g / 2`` over some columns of all outputs, H explicit where small, otherwise by conjugate gradients."""
-    part = point.restrict(columns)
-    gradient = part.gradient
-    if part.objective.hessian_order <= MOST_EXPLICIT and part.objective.small_hessian:
-        hessian = part.hessian()
-        blocks = gradient.reshape(len(hessian), -1)
-        return sum(float(g @ spd_solve(H, g)) for H, g in zip(hessian, blocks, strict=True)) / 2
-    step = conjugate_gradients(part.hessian_vector, gradient, part.hessian_diagonal, stop=relative(1e-4), max_iter=500)
-    return max(float(np.vdot(gradient, step)), 0.0) / 2

@@ -6,23 +6,27 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_xent import _targets
+from sklearn_xent._callbacks import FRAMES, CallbackSupportMixin, Tasks, with_callbacks
 from sklearn_xent._checks import check_integer, check_option, check_real
 from sklearn_xent._design import as_design
 from sklearn_xent._minimise import Controls, Status
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
+from sklearn_xent._separation import SeparationWarning, separation_of
 from sklearn_xent._threads import team
 from sklearn_xent.solvers import SOLVERS, Solver, name_of
 
 MULTI_CLASS = ("ovr", "multinomial")
+ACCEPTED = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32), "accept_large_sparse": True}
+SUSPICIOUS = 10.0  # log-odds of a row beyond which separation is looked for
 
 
-class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
+class CrossEntropyClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Logistic regression: classification by cross-entropy, to a proven optimum.
 
     Minimises ``sum_i s_i loss_i / S + lambda (l1_ratio |W|_1 + (1 - l1_ratio) / 2 |W|²)`` with row weights
@@ -45,8 +49,8 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
     solver : str or Solver, default="auto"
         A name in `sklearn_xent.solvers.SOLVERS`, or a solver object from `sklearn_xent.solvers`.
     tol : float, default=1e-8
-        Stop when the optimality gap is at most `tol` times the objective of the best constant model. The gap is the
-        duality gap where there is a penalty, half the squared Newton decrement where there is none (or one lost in rounding).
+        Stop when the optimality gap is at most `tol` times the objective of the best constant model. The gap is a bound by
+        duality where there is a penalty, by self-concordance where there is none (or one lost in rounding).
     max_iter : int, default=1000
         Most iterations of the solver.
     warm_start : bool, default=False
@@ -75,10 +79,13 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
     solver_ : str
         The solver that ran: what "auto" chose.
     optimality_gap_ : float
-        How far the objective is above its minimum at most, in the objective's units; without penalty, a quadratic model of
-        that distance.
-    status_ : {"converged", "max_iter", "stalled"}
-        How the solver ended; "stalled" means rounding stopped progress before `tol`.
+        How far the objective is above its infimum at most, in the objective's units; inf where nothing is proven: far from the
+        optimum without penalty, or with more coefficients there than a Hessian is formed for.
+    status_ : {"converged", "max_iter", "stalled", "separated", "interrupted"}
+        How the solver ended; "stalled" means rounding stopped progress before `tol`, "separated" that there is no optimum,
+        "interrupted" that Ctrl-C came first.
+    separation_ : Separation or None
+        Without penalty, how the classes are separated; see `sklearn_xent.find_separation`.
     history_ : dict of lists
         "objective", "gap" (inf where computing it would have cost passes for nothing), "passes" and "seconds", one entry an
         iteration, the start included.
@@ -132,8 +139,11 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.poor_score = not self.fit_intercept
         return tags
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Fit the model; a fit that fails leaves the estimator as it was.
+
+        Interrupted by Ctrl-C, it keeps the best iterate so far, all attributes complete, and raises KeyboardInterrupt again.
 
         Parameters
         ----------
@@ -158,23 +168,27 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
         -----
         ConvergenceWarning
             If the solver ended before the gap was within `tol`.
+        SeparationWarning
+            If there is no penalty and the classes are separated; names the features that do it.
         """
+        solver, random_state = self._check_params()
+        tasks = Tasks(self, int(self.max_iter))
         before = self.__dict__.copy()
         try:
-            self._fit(X, y, sample_weight)
+            interruption = self._fit(X, y, sample_weight, solver, random_state, tasks)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
+        if interruption:
+            raise interruption
         self._warn_unless_converged()
         return self
 
-    def _fit(self, X, y, sample_weight):
-        solver, random_state = self._check_params()
-        X, y = validate_data(self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), accept_large_sparse=True)
-        if y.dtype.kind not in "biu":  # integers are classes, whatever they are
-            check_classification_targets(y)
-        targets = _targets.encode(y, _check_weights(sample_weight, X.shape[0]), self.class_weight, self.multi_class)
+    def _fit(self, X, y, sample_weight, solver, random_state, tasks):
+        X, y, targets = self._check_data(X, y, sample_weight)
+        multinomial = self.multi_class == "multinomial" and len(targets.classes) > 2
+        watch = tasks.begin(X, y, sample_weight, {"classes_": targets.classes, "_multinomial": multinomial})
         penalty = ElasticNet.from_C(self.C, self.l1_ratio, targets.total, X.shape[1])
         design = as_design(X)
         with team(design.size * targets.loss.n_outputs):
@@ -182,20 +196,42 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
             solver = solver.chosen(objective)
             solution = solver.minimise(
                 objective,
-                Controls(float(self.tol), int(self.max_iter), self.verbose),
+                Controls(float(self.tol), int(self.max_iter), self.verbose, watch),
                 start=self._start(targets.classes, objective.shape),
                 random_state=random_state,
             )
-        self.classes_ = targets.classes
-        self._multinomial = self.multi_class == "multinomial" and len(targets.classes) > 2
+            self.separation_ = None
+            if np.isinf(self.C) and not solution.interruption and _suspicious(design, solution):
+                self.separation_ = self._separation(X, targets)
+        self.classes_, self._multinomial = targets.classes, multinomial
         self.coef_, self.intercept_ = solution.coef, solution.intercept
         self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
         self.n_passes_ = solution.n_passes
         self.solver_ = name_of(solver)
         self.optimality_gap_ = solution.gap
-        self.status_ = solution.status.value
+        self.status_ = (solution.status if self.separation_ is None else Status.SEPARATED).value
         self.history_ = solution.history
         self._target = solution.target
+        tasks.end({})
+        return solution.interruption
+
+    def _check_data(self, X, y, sample_weight):
+        """Return validated data, labels, and both coded."""
+        try:
+            X, y = validate_data(self, X, y, **ACCEPTED)
+        except OverflowError as error:  # an integer of more than 308 digits
+            raise ValueError(f"X and y must hold numbers that a float can represent: {error}") from error
+        if y.dtype.kind not in "biu":  # integers are classes, whatever they are
+            check_classification_targets(y)
+        weights = _targets.check_weights(sample_weight, X.shape[0])
+        return X, y, _targets.encode(y, weights, self.class_weight, self.multi_class)
+
+    def _separation(self, X, targets):
+        """Look for separation among the rows that have a weight."""
+        rows = np.flatnonzero(targets.weights.max(axis=1) > 0)
+        names, codes = getattr(self, "feature_names_in_", None), targets.loss.classes[rows]
+        coupled = targets.loss.n_tasks == 1 and len(targets.classes) > 2
+        return separation_of(X[rows], codes, len(targets.classes), coupled, self.fit_intercept, names)
 
     def _start(self, classes, shape):
         known = self.warm_start and hasattr(self, "coef_")
@@ -207,15 +243,19 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
     def _warn_unless_converged(self):
         if self.status_ == Status.CONVERGED:
             return
+        if self.status_ == Status.SEPARATED:
+            warnings.warn(self.separation_.describe(), SeparationWarning, stacklevel=3 + FRAMES)
+            return
         advice = {
             Status.MAX_ITER: "Raise max_iter (or the solver's own limit), or use solver='auto'.",
+            Status.INTERRUPTED: "A callback asked to stop.",
             Status.STALLED: "Rounding or a poor step size stopped progress: use solver='auto' or raise tol.",
         }[self.status_]
         warnings.warn(
             f"Solver {self.solver_!r} ended ({self.status_}) with an optimality gap of {self.optimality_gap_:.2g}, above "
             f"the {self._target:.2g} that tol={self.tol:g} asks for. {advice}",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=3 + FRAMES,
         )
 
     def _check_params(self):
@@ -234,9 +274,7 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
 
     def _scores(self, X):
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), accept_large_sparse=True, reset=False
-        )
+        X = validate_data(self, X, reset=False, **ACCEPTED)
         coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
         return as_design(X).dot(coef) + self.intercept_
 
@@ -341,6 +379,13 @@ class CrossEntropyClassifier(ClassifierMixin, BaseEstimator):
         return self
 
 
+def _suspicious(design, solution):
+    """Whether a fit without penalty shows signs of separation."""
+    if solution.status != Status.CONVERGED:
+        return True
+    return np.abs(design.dot(solution.coef) + solution.intercept).max() > SUSPICIOUS
+
+
 def _check_solver(solver):
     if isinstance(solver, Solver):
         solver.check_params()
@@ -351,18 +396,3 @@ def _check_solver(solver):
     raise error(
         f"solver must be one of {', '.join(map(repr, SOLVERS))} or an object from sklearn_xent.solvers; got {solver!r}."
     )
-
-
-def _check_weights(sample_weight, n_samples):
-    if sample_weight is None:
-        return np.ones(n_samples)
-    weights = np.asarray(sample_weight)
-    if weights.shape != (n_samples,):
-        raise ValueError(f"sample_weight must have the shape ({n_samples},), one weight a row; got {weights.shape}.")
-    try:
-        weights = check_array(weights, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"sample_weight must be finite non-negative numbers: {error}") from error
-    if np.any(weights < 0):
-        raise ValueError(f"sample_weight must not be negative; its smallest value is {weights.min():g}.")
-    return weights

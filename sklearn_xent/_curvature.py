@@ -67,6 +67,11 @@ class SeparableTotal:
     def solve_blocks(self, B):
         return B / self.values[:, None, None]
 
+    @property
+    def least(self):
+        """Smallest curvature of each block in any direction that matters."""
+        return self.values
+
 
 class SoftmaxCurvature:
     """Curvature ``s (diag(p) - p pᵀ)``: all outputs in one block.
@@ -123,3 +128,8 @@ class SoftmaxTotal:
 
     def solve_blocks(self, B):
         return np.linalg.solve(self.values, B)
+
+    @property
+    def least(self):
+        """Smallest curvature of each block in any direction that matters."""
+        return np.linalg.eigvalsh(self.values)[:1]

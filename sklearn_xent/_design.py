@@ -170,6 +170,10 @@ class Dense(Design):
         blocks = row_blocks(self.shape[1], self.shape[0], max(BLOCK_ELEMENTS, 512 * self.shape[0]))
         return sum(in_threads(of_blocks, blocks, self.size * self.shape[0]))
 
+    def dense_rows(self, rows, centre, scale):
+        """Some rows (a slice), centred and scaled, as an array."""
+        return self._affine(rows, centre, scale)
+
     def _affine(self, rows, centre, scale):
         block = self._block(rows)
         block = block - centre if np.any(centre) else block
@@ -317,6 +321,10 @@ class Sparse(Design):
         X, square = self.X, np.square(scale)
         stored = X.multiply(X) @ square - 2 * (X @ (centre * square))
         return np.maximum(stored + np.sum(square * centre * centre), 0)
+
+    def dense_rows(self, rows, centre, scale):
+        """As `Dense.dense_rows`."""
+        return (self._csr[rows].toarray() - centre) * scale
 
     def columns(self, columns):
         """Some columns, as a design."""

@@ -48,6 +48,15 @@ class SemiDefinite:
         x[self.used] = self._solve(b[self.used])
         return x
 
+    def norms(self, B):
+        """Squared norm of each column of B (m, k) in the metric of the inverse: ``b @ inverse(A) @ b``."""
+        B = B if self.used is None else B[self.used]
+        if self.vectors is not None:
+            roots = (self.vectors.T @ B) / np.sqrt(self.values)[:, None]
+        else:
+            roots = linalg.blas.dtrsm(1.0, self.factor, B * self.root[:, None], lower=True)
+        return np.einsum("ij,ij->j", roots, roots)
+
     def _solve(self, b):
         if self.vectors is not None:
             return self.vectors @ ((self.vectors.T @ b) / self.values)

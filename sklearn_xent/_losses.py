@@ -4,7 +4,8 @@ Pointwise mathematics on raw scores `z`, one exponential a score; nothing here s
 """
 
 import numpy as np
-from scipy.special import xlog1py
+from scipy.linalg import helmert
+from scipy.special import xlogy
 
 from sklearn_xent._curvature import Pair, SeparableCurvature, SeparableTotal, SoftmaxCurvature, SoftmaxTotal
 from sklearn_xent._linalg import weighted_sums
@@ -50,15 +51,17 @@ class Logistic:
 
     def constants(self, weights):
         """Entropy of the weighted class frequencies, summed over the tasks: the best constant model's objective."""
-        return float(np.sum(_binary_entropy(self._frequencies(weights))))
+        return float(sum(_entropy(frequency).sum() for frequency in self._frequencies(weights)))
 
     def constant_scores(self, weights):
         """Scores of the best constant model; every class has a positive weight."""
-        frequency = self._frequencies(weights)
-        return np.log(frequency) - np.log1p(-frequency)
+        inside, outside = self._frequencies(weights)
+        return np.log(inside) - np.log(outside)
 
     def _frequencies(self, weights):
-        return np.einsum("ik,ik->k", np.broadcast_to(weights, self.signs.shape), self.signs < 0)
+        """Weight of each task's class, and of the rest: summed, because a difference from one would lose what is rare."""
+        weights = np.broadcast_to(weights, self.signs.shape)
+        return np.einsum("ik,ik->k", weights, self.signs < 0), np.einsum("ik,ik->k", weights, self.signs > 0)
 
     def curvature(self, weights, residuals):
         """Weighted second derivatives at the scores that gave `residuals`."""
@@ -78,6 +81,10 @@ class Logistic:
     def spread(self, shift):
         """How far a shift of the scores moves a row's log-odds, one value an output."""
         return np.abs(shift)
+
+    def contrasts(self):
+        """Return rows C and a factor f: scores that change by u change log-odds by at most the root of ``f sum((C @ u)²)``."""
+        return np.ones((1, 1)), 1.0
 
     def least_norm(self, W):
         """Among coefficients (n_tasks, n_features) that give the same loss on any data, those of least norm."""
@@ -141,8 +148,7 @@ class Softmax:
 
     def constants(self, weights):
         """Entropy of the weighted class frequencies: the best constant model's objective."""
-        frequency = self._frequencies(weights)
-        return float(-np.sum(frequency * np.log(np.where(frequency > 0, frequency, 1))))
+        return float(np.sum(_entropy(self._frequencies(weights))))
 
     def constant_scores(self, weights):
         """Scores of the best constant model; every class has a positive weight."""
@@ -174,6 +180,10 @@ class Softmax:
     def spread(self, shift):
         """How far a shift of the scores moves a row's log-odds, at most, for any pair of classes."""
         return np.ptp(shift)
+
+    def contrasts(self):
+        """As `Logistic.contrasts`: the scores without their mean, two of which differ by the square root of 2 at most."""
+        return helmert(self.n_outputs), 2.0
 
     def least_norm(self, W):
         """Among coefficients (n_classes, n_features) that give the same loss on any data, those of least norm."""
@@ -208,5 +218,5 @@ def _bernoulli_variance(residuals):
     return variance
 
 
-def _binary_entropy(p):
-    return -xlog1py(1 - p, -p) - p * np.log(np.where(p > 0, p, 1))
+def _entropy(frequency):
+    return -xlogy(frequency, frequency)

@@ -1,6 +1,7 @@
 """The one loop, the one line search, and what they return."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +18,8 @@ class Status(StrEnum):
     CONVERGED = "converged"
     MAX_ITER = "max_iter"
     STALLED = "stalled"
+    SEPARATED = "separated"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass
@@ -33,6 +36,8 @@ class Solution:
     n_iter : int
     n_passes : float
     history : dict of lists
+    interruption : KeyboardInterrupt or None
+        What ended the run early.
     """
 
     coef: np.ndarray
@@ -43,15 +48,21 @@ class Solution:
     n_iter: int
     n_passes: float
     history: dict
+    interruption: KeyboardInterrupt | None
 
 
 @dataclass
 class Controls:
-    """What the caller allows: relative tolerance, iterations, and whether to report each."""
+    """What the caller allows: relative tolerance, iterations, whether to report each, and whom to ask whether to go on.
+
+    `watch` is called after each iteration with a function that gives coefficients and intercepts in the units of the data; it
+    returns whether to stop.
+    """
 
     tol: float = 1e-8
     max_iter: int = 1000
     verbose: int = 0
+    watch: Callable | None = None
     history: dict = field(default_factory=lambda: {"objective": [], "gap": [], "passes": [], "seconds": []})
 
 
@@ -73,26 +84,41 @@ class Monitor:
         self.max_iter = min(max_iter, controls.max_iter)
         self.target = controls.tol * objective.constant_value
         self.certificate = Certificate(objective, self.target)
-        self.status, self.gap = None, np.inf
+        self.status, self.gap, self.interruption = None, np.inf, None
         self.best, self.best_gap, self._best_at = None, np.inf, 0
         self.n_iter = -1
         self._lowest, self._idle = np.inf, 0
+        self._floor = 0.0  # cross-entropy and penalty are never negative
         self._started = time.perf_counter()
 
     def accept(self, point):
         """Take note of the next iterate; returns whether to stop."""
         self.n_iter += 1
-        self.gap = gap = self.certificate.gap(point)
+        self.gap = gap = self._gap(point)
         self._watch_progress(point, gap)
         self._record(point, gap)
         self._report()
-        if gap <= self.target:
+        if self.controls.watch and self.controls.watch(lambda: self.objective.lift(point.W, point.b)):
+            self.status = Status.INTERRUPTED
+        elif gap <= self.target:
             self.status = Status.CONVERGED
         elif self.n_iter >= self.max_iter:
             self.status = Status.MAX_ITER
         elif self._idle >= self.patience:
             self.status = Status.STALLED
         return self.status is not None
+
+    def raise_floor(self, value):
+        """Take note that the objective is nowhere below `value`: whoever proves it, it holds for all points to come."""
+        self._floor = max(self._floor, value)
+
+    def _gap(self, point):
+        above = point.value - self._floor + 2 * ROUNDING * point.value
+        if above <= self.target:
+            return above
+        gap = self.certificate.gap(point)
+        self.raise_floor(point.value - gap)
+        return min(gap, above)
 
     @property
     def accuracy_left(self):
@@ -102,6 +128,10 @@ class Monitor:
     def stall(self):
         """The method found no way down: that, or an exhausted budget, is how it ends."""
         self.status = self.status or Status.STALLED
+
+    def interrupt(self, interruption):
+        """The user has had enough: the best point so far is the answer."""
+        self.status, self.interruption = Status.INTERRUPTED, interruption
 
     def refine(self, point):
         """Offer a point beyond the stop; it is taken, into the last line of the history, if its gap is smaller."""
@@ -115,7 +145,7 @@ class Monitor:
     def solution(self):
         """The best point seen, certified."""
         objective, point = self.objective, self.best
-        gap = self.best_gap if np.isfinite(self.best_gap) else self.certificate.final(point)
+        gap = self.best_gap if np.isfinite(self.best_gap) or self.interruption else self.certificate.final(point)
         status = Status.CONVERGED if gap <= self.target else self.status
         self.controls.history["gap"][self._best_at] = gap
         W, free = point.W.copy(), self.certificate.free
@@ -130,6 +160,7 @@ class Monitor:
             n_iter=max(self.n_iter, 1),
             n_passes=objective.n_passes,
             history=self.controls.history,
+            interruption=self.interruption,
         )
 
     def _watch_progress(self, point, gap):

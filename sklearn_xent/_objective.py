@@ -111,6 +111,11 @@ class Objective:
         gram, cross = self.design.gram(weights, n_weights, centre, before)
         return gram * np.outer(after, after), cross * after
 
+    @property
+    def gram_centre(self):
+        """Where columns are centred in the sums that `gram` returns."""
+        return self._gram_units[0]
+
     @cached_property
     def _gram_units(self):
         """Centre of the columns in Gram products, and their scales before and after the product."""
@@ -238,9 +243,9 @@ class Objective:
 
         return float(sum(self.over_rows(of_block))) + self.penalty.value(W)
 
-    def over_rows(self, of_block):
-        """Results of a function of a slice of rows, for all blocks of the scores; in threads where that pays."""
-        (n_rows, _), width = self.design.shape, self.shape[0]
+    def over_rows(self, of_block, width=None):
+        """Results of a function of a slice of rows, for all blocks of `width` numbers a row; in threads where that pays."""
+        n_rows, width = self.design.shape[0], width or self.shape[0]
         blocks, work = row_blocks(n_rows, width), 2 * n_rows * width
         return list(chain(*in_threads(lambda blocks: [of_block(rows) for rows in blocks], blocks, work)))
 

@@ -117,10 +117,38 @@ class Point:
                     hessian[pair.block, row, :, column] = pair.sign * G
                     mixed[pair.block, row, :, column] = pair.sign * c
             hessian, mixed = hessian.reshape(n_blocks, size * p, size * p), mixed.reshape(n_blocks, size * p, size)
+        self._mixed = mixed
         if objective.fit_intercept:
             hessian -= mixed @ self._rows.total.solve_blocks(np.swapaxes(mixed, 1, 2))  # what the intercept takes over
         np.einsum("bii->bi", hessian)[:] += np.tile(objective.penalty.l2, size)
         return hessian
+
+    def reach(self, factors):
+        """Most that a step of unit length in the metric of the Hessian, intercept included, moves any row's log-odds.
+
+        Parameters
+        ----------
+        factors : list of SemiDefinite
+            Of the blocks that `hessian` returned here.
+        """
+        objective, total = self.objective, self._rows.total
+        contrasts, factor = objective.loss.contrasts()
+        follows = np.zeros_like(np.swapaxes(self._mixed, 1, 2))  # how the intercept follows the coefficients
+        if objective.fit_intercept:
+            follows = total.solve_blocks(np.swapaxes(self._mixed, 1, 2))
+
+        def of_block(rows):
+            X = objective.design.dense_rows(rows, objective.gram_centre, objective.scale)
+            squares = np.zeros((len(factors), len(X)))
+            for k, block in enumerate(factors):
+                for contrast in contrasts:
+                    squares[k] += block.norms(np.kron(contrast[:, None], X.T) - (contrast @ follows[k])[:, None])
+            return squares.max(axis=1)
+
+        largest = np.max(objective.over_rows(of_block, self._mixed[0].size), axis=0)
+        if objective.fit_intercept:
+            largest = largest + len(contrasts) / total.least
+        return float(np.sqrt(factor * largest.max()))
 
     def hessian_vector(self, V):
         """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_expit, log_softmax, logsumexp
+from sklearn.utils import check_array
 
 from sklearn_xent._losses import Logistic, Softmax
 
@@ -67,6 +68,22 @@ def encode(y, sample_weight, class_weight, multi_class):
         columns = _balanced_tasks(columns, loss.signs < 0) if not multinomial else _balanced(weights, codes)
     total = float(columns[:, 0].sum())
     return Targets(labels, loss, columns / columns.sum(axis=0), total * largest)
+
+
+def check_weights(sample_weight, n_samples):
+    """Return row weights as an array of floats; raises ValueError unless they are finite, non-negative, one a row."""
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weights = np.asarray(sample_weight)
+    if weights.shape != (n_samples,):
+        raise ValueError(f"sample_weight must have the shape ({n_samples},), one weight a row; got {weights.shape}.")
+    try:
+        weights = check_array(weights, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"sample_weight must be finite non-negative numbers: {error}") from error
+    if np.any(weights < 0):
+        raise ValueError(f"sample_weight must not be negative; its smallest value is {weights.min():g}.")
+    return weights
 
 
 def decision(scores):

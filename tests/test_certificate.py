@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import reference
+from scipy import sparse
 
 from sklearn_xent import CrossEntropyClassifier, _targets
-from sklearn_xent._certificate import Certificate, half_squared_decrement
+from sklearn_xent._certificate import Certificate, hessian_gap
 from sklearn_xent._design import as_design
+from sklearn_xent._linalg import SemiDefinite
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._reductions import standardised
@@ -73,19 +75,57 @@ def test_all_zero_is_certified_where_the_penalty_says_so():
     assert np.any(fit.coef_ != 0)
 
 
-@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
-@pytest.mark.parametrize("n_features", [4, 6])
-def test_without_penalty_the_gap_is_half_the_squared_decrement(multi_class, n_features, monkeypatch):
-    X, y, weights = reference.make_problem(3, 200, n_features)
-    objective = objective_of(X, y, weights, np.inf, 0.0, multi_class, True)
-    point = objective.at(np.random.default_rng(0).normal(0, 0.3, objective.shape))
-    gradient, blocks = point.gradient, point.hessian()
-    expected = 0.5 * sum(
-        g @ np.linalg.lstsq(H, g, rcond=1e-12)[0] for g, H in zip(gradient.reshape(len(blocks), -1), blocks, strict=True)
-    )
-    assert Certificate(objective, 0.0).final(point) == pytest.approx(expected, rel=1e-8)
-    monkeypatch.setattr("sklearn_xent._certificate.MOST_EXPLICIT", 0)  # by conjugate gradients
-    assert half_squared_decrement(point, np.arange(n_features)) == pytest.approx(expected, rel=1e-3)
+@pytest.mark.parametrize("C", [np.inf, 1.0])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.7])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "ovr"), (3, "ovr"), (3, "multinomial")])
+def test_self_concordance_bounds_the_distance(n_classes, multi_class, fit_intercept, l1_ratio, C):
+    ratios, gaps = [], []
+    for seed in range(8):
+        X, y, weights = reference.make_problem(n_classes, 300, 4, seed)
+        objective = objective_of(X, y, weights, C, l1_ratio, multi_class, fit_intercept)
+        best = CrossEntropyClassifier(
+            C=C, l1_ratio=l1_ratio, multi_class=multi_class, fit_intercept=fit_intercept, tol=1e-14, solver="newton"
+        ).fit(X, y, weights)
+        optimum, _ = objective.lower(best.coef_, best.intercept_)
+        floor, rng = objective.at(optimum).value, np.random.default_rng(seed)
+        for distance in (10.0, 0.3, 1e-2, 1e-4):
+            point = objective.at(optimum + distance * rng.standard_normal(objective.shape))
+            gap, excess = hessian_gap(point), point.value - floor
+            assert gap >= excess * (1 - 1e-6) - 1e-14, (seed, distance)
+            gaps.append(gap)
+            if distance == 1e-2:
+                ratios.append(gap / excess)
+    assert np.isinf(gaps).any()  # far away there is no bound, and that is what it says
+    if l1_ratio == 0 or np.isinf(C):  # beside a kink of the l1 norm no smooth model is near
+        assert np.median(ratios) < 2
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "ovr"), (3, "ovr"), (4, "multinomial")])
+def test_no_step_reaches_further_than_the_reach(n_classes, multi_class, fit_intercept, container):
+    X, y, weights = reference.make_problem(n_classes, 60, 3)
+    objective = objective_of(container(X), y, weights, 10.0, 0.0, multi_class, fit_intercept)
+    rng = np.random.default_rng(0)
+    point = objective.at(0.3 * rng.standard_normal(objective.shape))
+    reach, longest = point.reach([SemiDefinite(block) for block in point.hessian()]), 0.0
+    curvature = objective.loss.curvature(objective.weights, point._rows.residuals)
+    for _ in range(300):
+        V, b = rng.standard_normal(objective.shape), fit_intercept * rng.standard_normal(objective.shape[0])
+        U = objective.scores(objective.design, V) + b
+        length = np.sqrt(np.sum(U * curvature.apply(U)) + np.sum(objective.penalty.l2 * V * V))
+        moved = np.ptp(U, axis=1) if multi_class == "multinomial" else np.abs(U)
+        longest = max(longest, moved.max() / length)
+    assert 0.2 * reach < longest <= reach * (1 + 1e-9)
+
+
+def test_the_gap_never_grows_and_holds_along_the_way():
+    X, y, weights = reference.make_problem(3)
+    fit = CrossEntropyClassifier(C=1e3, solver="newton", tol=1e-12).fit(X, y, weights)
+    gaps, values = np.array(fit.history_["gap"]), np.array(fit.history_["objective"])
+    assert np.all(np.diff(gaps) <= 0)
+    assert np.all(values - values[-1] <= gaps)
 
 
 def test_a_tiny_penalty_is_certified_like_none():

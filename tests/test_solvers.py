@@ -52,9 +52,7 @@ def test_one_optimum_whatever_the_solver_and_the_container(solver, penalty, mult
     best = classifier("newton", penalty, multi_class).fit(X, y, weights)
     assert fit.status_ == "converged"
     excess = penalised_objective(fit, X, y, weights) - penalised_objective(best, X, y, weights)
-    # Without penalty the gap is a quadratic model of the distance, not a bound.
-    slack = 1.5 if penalty == "none" else 1.0
-    assert -1e-12 < excess <= slack * fit.optimality_gap_ + best.optimality_gap_ + 1e-15
+    assert -1e-12 < excess <= fit.optimality_gap_ + best.optimality_gap_ + 1e-15
     assert fit.optimality_gap_ <= fit.tol * np.log(2) * len(fit.intercept_) * 1.2
     assert abs(held - before).sum() == 0
     if "l1_ratio" in PENALTIES[penalty] and solver not in SLOW:

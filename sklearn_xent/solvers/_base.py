@@ -44,7 +44,12 @@ class Solver(BaseEstimator):
             objective = self._prepare(objective)
             point = objective.origin() if start is None else _warm(objective, start)
             monitor = Monitor(objective, Controls() if controls is None else controls, self._patience, self._limit())
-            self._run(point, monitor, random_state)
+            try:
+                self._run(point, monitor, random_state)
+            except KeyboardInterrupt as interruption:
+                if monitor.best is None:
+                    raise
+                monitor.interrupt(interruption)
             return monitor.solution()
 
     def check_params(self):

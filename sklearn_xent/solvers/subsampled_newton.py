@@ -8,7 +8,7 @@ from sklearn_xent._minimise import Controls, Monitor, Status, iterate
 from sklearn_xent._model import ExplicitModel, FactoredModel
 from sklearn_xent._reductions import sample, working_set
 from sklearn_xent.solvers._base import Solver
-from sklearn_xent.solvers.newton import advance, check_memory, close, proximal_direction
+from sklearn_xent.solvers.newton import advance, certify, check_memory, close, proximal_direction
 
 SMALL = 3e6  # nanoseconds of a pass that digits beyond the tolerance may cost
 HOPE = 4  # steps
@@ -127,6 +127,8 @@ class _Descent:
             D, length = _direction(point, self.model)
         if length / 2 < self.enough:
             return None
+        if renewed and self.price < 1 and point.objective.penalty.smooth:
+            certify(point, self.model, length, self.monitor)
         following = self._advance(point, D, length)
         if following is None and not renewed:
             self._renew(point)

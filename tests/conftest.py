@@ -1,0 +1,14 @@
+"""What the randomised tests counted, at the end of the run."""
+
+from collections import Counter
+
+
+def pytest_terminal_summary(terminalreporter):
+    counts = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        if report.when == "call":
+            counts.update({name: value for name, value in report.user_properties if isinstance(value, int)})
+    if counts:
+        terminalreporter.section("counted")
+        for name, value in counts.items():
+            terminalreporter.write_line(f"{value:,} {name}")

@@ -1,0 +1,101 @@
+"""scikit-learn's callbacks see every iteration of every solver, and may stop it."""
+
+import numpy as np
+import pytest
+import reference
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent.solvers import SOLVERS
+
+callback = pytest.importorskip("sklearn.callback")
+
+
+class Recorder:
+    """Remembers what it is told; asks to stop after so many iterations."""
+
+    def __init__(self, stop_after=np.inf):
+        self.stop_after, self.begun, self.values = stop_after, [], []
+
+    def setup(self, estimator, context):
+        self.set_up = True
+
+    def teardown(self, estimator, context):
+        self.torn_down = True
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append(context.task_name)
+
+    def on_fit_task_end(self, estimator, context, *, X, y, metadata, fitted_estimator):
+        if context.task_name == "iteration":
+            self.values.append(loss(fitted_estimator, X, y, metadata["sample_weight"]))
+            return len(self.values) >= self.stop_after
+        self.final = fitted_estimator.score(X, y)
+        return False
+
+
+def loss(fitted, X, y, weights):
+    """Objective of a fitted classifier; what the history should say."""
+    scores = np.atleast_2d(fitted.decision_function(X).T).T
+    multinomial = fitted.multi_class == "multinomial"
+    P, Y = reference.probabilities(scores, multinomial), reference.onehot_of(y, multinomial)
+    losses = -np.log(P[Y == 1]) if multinomial else -(Y * np.log(P) + (1 - Y) * np.log1p(-P)).sum(axis=1)
+    W, C, total = fitted.coef_, fitted.C, weights.sum()
+    penalty = fitted.l1_ratio * np.abs(W).sum() + (1 - fitted.l1_ratio) / 2 * np.sum(W * W)
+    return float((weights * losses).sum() / total + penalty / (C * total))
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_callbacks_and_history_tell_the_same_run(solver, l1_ratio, multi_class):
+    X, y, weights = reference.make_problem(3)
+    recorder = Recorder()
+    classifier = CrossEntropyClassifier(solver=solver, l1_ratio=l1_ratio, multi_class=multi_class, max_iter=40)
+    classifier.set_callbacks(recorder).fit(X, y, weights)
+    assert recorder.set_up
+    assert recorder.torn_down
+    assert recorder.begun == ["fit"] + ["iteration"] * len(recorder.values)
+    values = classifier.history_["objective"]
+    assert len(recorder.values) == len(values)
+    n = len(values) - 1  # the last one may have been refined since
+    np.testing.assert_allclose(recorder.values[:n], values[:n], rtol=1e-9)
+    assert recorder.final == classifier.score(X, y)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_callback_may_stop_the_fit(solver):
+    X, y, weights = reference.make_problem(3)
+    classifier = CrossEntropyClassifier(solver=solver, tol=1e-13).set_callbacks(Recorder(stop_after=2))
+    with pytest.warns(Warning, match="asked to stop"):
+        classifier.fit(X, y, weights)
+    assert classifier.status_ == "interrupted"
+    assert len(classifier.history_["objective"]) == 2
+
+
+def test_callbacks_are_torn_down_when_a_fit_fails():
+    recorder = Recorder()
+    classifier = CrossEntropyClassifier().set_callbacks(recorder)
+    with pytest.raises(ValueError, match="infinity"):
+        classifier.fit([[0.0], [np.inf]], [0, 1])
+    assert recorder.torn_down
+    assert not hasattr(classifier, "_callback_fit_ctx")
+    assert not hasattr(classifier, "n_features_in_")
+
+
+def test_the_scoring_monitor_scores_every_iteration():
+    X, y, _ = reference.make_problem(3)
+    monitor = callback.ScoringMonitor(scoring="neg_log_loss")
+    fit = CrossEntropyClassifier().set_callbacks(monitor).fit(X, y)
+    scores = [row["neg_log_loss"] for row in monitor.get_logs(select="most_recent").data if row["task_name"] == "iteration"]
+    assert len(scores) == len(fit.history_["objective"])
+    assert scores[-1] > scores[0]
+
+
+def test_progress_is_shown_inside_a_grid_search(capsys):
+    pytest.importorskip("rich")
+    X, y, _ = reference.make_problem(2)
+    search = GridSearchCV(CrossEntropyClassifier(), {"C": [0.1, 1.0]}, cv=2)
+    search.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(X, y)
+    assert "CrossEntropyClassifier" in capsys.readouterr().out
