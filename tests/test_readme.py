@@ -4,6 +4,7 @@ import inspect
 import pathlib
 import re
 
+from benchmarks.workloads import WORKLOADS
 from sklearn_xent import CrossEntropyClassifier
 from sklearn_xent.solvers import SOLVERS
 
@@ -32,6 +33,11 @@ def test_the_parameter_table_is_the_signature():
     table = README.split("## Parameters")[1].split("After `fit`")[0]
     documented = re.findall(r"`(\w+)`", " ".join(row.split("|")[1] for row in table.splitlines() if row.startswith("| `")))
     assert documented == list(inspect.signature(CrossEntropyClassifier).parameters)
+
+
+def test_the_table_of_times_has_every_workload():
+    named = re.findall(r"^\| ([^|]+) \| [\d,]+ × [\d,]+ \|", README, re.M)
+    assert named == [workload.name for workload in WORKLOADS]
 
 
 def test_the_solver_table_is_the_registry():
