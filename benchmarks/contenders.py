@@ -158,6 +158,8 @@ class Single(Ours):
 
     def __init__(self, solver):
         self.name = solver
+        if solver in ("bfgs", "subsampled-newton"):  # nothing interrupts a factorisation
+            self.max_features = 2_500
 
     def classifier(self, problem, setting):
         """Return CrossEntropyClassifier with this solver."""

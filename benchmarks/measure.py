@@ -145,6 +145,7 @@ def measure(workload, problem, peers, repeats, limit, announce=lambda what: None
     passes = [one_pass(problem)]
     for _ in range(repeats - 1):
         passes.append(one_pass(problem))
+        climbers.reverse()  # whoever comes first after a change of data or of BLAS is at a disadvantage: take turns
         for contender, X, outcome in climbers:
             again(contender, X, problem, workload.calls, limit, outcome)
     return Result(workload.name, problem.X.shape, workload.target, workload.named, list(best), min(passes), outcomes)
