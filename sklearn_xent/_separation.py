@@ -177,16 +177,16 @@ class _Problem:
     def _signed(self, rows):
         """Sparse matrix whose product with the coefficients gives the margins of some rows."""
         X = self.X[rows]
-        X = X @ sparse.diags_array(self.scale) if sparse.issparse(X) else sparse.csr_array((X - self.centre) * self.scale)
+        X = X @ sparse.diags(self.scale) if sparse.issparse(X) else sparse.csr_matrix((X - self.centre) * self.scale)
         X = sparse.hstack([X, np.ones((len(rows), 1))]).tocsr()
         codes = self.codes[rows]
         if self.n_outputs == 1:
-            return sparse.diags_array(2.0 * codes - 1) @ X
+            return sparse.diags(2.0 * codes - 1) @ X
         parts = []
         for k in range(self.n_classes):  # the margins over class k
             others = np.flatnonzero(codes != k)
             signs = (codes[others, None] == np.arange(self.n_classes)) - np.eye(self.n_classes)[k]
-            parts.append(sparse.hstack([sparse.diags_array(sign) @ X[others] for sign in signs.T]))
+            parts.append(sparse.hstack([sparse.diags(sign) @ X[others] for sign in signs.T]))
         return sparse.vstack(parts).tocsr()
 
     def _mean_margins(self):
