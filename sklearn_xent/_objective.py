@@ -16,7 +16,7 @@ import numpy as np
 from sklearn_xent._design import row_blocks
 from sklearn_xent._linalg import largest_eigenvalue, weighted_sums
 from sklearn_xent._line import Evaluation
-from sklearn_xent._point import Point
+from sklearn_xent._point import Origin, Point
 from sklearn_xent._threads import in_threads
 
 
@@ -152,9 +152,9 @@ class Objective:
         return W, intercept + (W * self.scale) @ self.centre if self.fit_intercept else np.zeros_like(intercept)
 
     def origin(self):
-        """Return the `Point` where all coefficients are zero; needs no pass."""
+        """Return the `Origin`, where all coefficients are zero; needs no pass."""
         b = self.loss.constant_scores(self.weights) if self.fit_intercept else np.zeros(self.shape[0])
-        return Point(self, np.zeros(self.shape), b, np.tile(b[:, None], self.design.shape[0]).T)
+        return Origin(self, np.zeros(self.shape), b, np.tile(b[:, None], self.design.shape[0]).T)
 
     @cached_property
     def constant_value(self):

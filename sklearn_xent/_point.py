@@ -106,7 +106,7 @@ class Point:
         Coefficients are ordered output by output, as ``W[block].ravel()``.
         """
         objective, pairs = self.objective, self.objective.loss.pairs()
-        gram, cross = objective.gram(lambda rows: self._curvature(rows).entries(), len(pairs))
+        gram, cross = self._grams(len(pairs))
         n_blocks, p = objective.n_blocks, objective.shape[1]
         size = objective.shape[0] // n_blocks
         hessian, mixed = gram, cross[:, :, None]  # where no outputs are coupled, each pair is a block
@@ -122,6 +122,10 @@ class Point:
             hessian -= mixed @ self._rows.total.solve_blocks(np.swapaxes(mixed, 1, 2))  # what the intercept takes over
         np.einsum("bii->bi", hessian)[:] += np.tile(objective.penalty.l2, size)
         return hessian
+
+    def _grams(self, n_pairs):
+        """Gram matrix and sums of the columns for each distinct entry of the rows' curvatures."""
+        return self.objective.gram(lambda rows: self._curvature(rows).entries(), n_pairs)
 
     def reach(self, factors):
         """Most that a step of unit length in the metric of the Hessian, intercept included, moves any row's log-odds.
@@ -224,3 +228,14 @@ class Point:
     def along(self, D):
         """Return the `Line` from here in direction `D`; pays ``X @ D`` once."""
         return Line(self, D, *self._scores_along(D))
+
+
+class Origin(Point):
+    """The place where all coefficients are zero. All rows have the same scores, so that one Gram matrix serves all entries."""
+
+    def _grams(self, n_pairs):
+        objective, weights = self.objective, self.objective.weights
+        first = slice(0, 1)
+        entries = objective.loss.rows(first).curvature(np.ones_like(weights[first]), self._rows.residuals[first]).entries()[0]
+        gram, cross = objective.gram(lambda rows: weights[rows], weights.shape[1])
+        return entries[:, None, None] * gram, entries[:, None] * cross

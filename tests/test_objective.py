@@ -60,6 +60,17 @@ def test_gradient_and_hessian(n_classes, multi_class, fit_intercept, class_weigh
     np.testing.assert_allclose(whole, by_differences, atol=1e-8)
 
 
+@containers
+@cases
+def test_the_hessian_at_the_origin_needs_one_gram_matrix(n_classes, multi_class, fit_intercept, class_weight, container):
+    objective = build(n_classes, multi_class, fit_intercept, class_weight, container)
+    origin, same = objective.origin(), objective.at(np.zeros(objective.shape))
+    np.testing.assert_allclose(origin.hessian(), same.hessian(), atol=1e-14)
+    assert type(same) is not type(origin)
+    step = origin.along(somewhere(objective)).point(0.5)
+    np.testing.assert_allclose(step.hessian(), objective.at(step.W, step.b).hessian(), atol=1e-13)
+
+
 @cases
 def test_the_intercept_is_optimal_at_every_point(n_classes, multi_class, fit_intercept, class_weight):
     objective = build(n_classes, multi_class, fit_intercept, class_weight)

@@ -1,4 +1,4 @@
-"""No false certificate: a thousand random problems, every solver stopped early and late, against optima in extended precision."""
+"""No false certificate: random problems by the thousand, every solver stopped early and late, against extended precision."""
 
 import warnings
 
