@@ -75,7 +75,7 @@ def separation_of(X, codes, n_classes, multinomial, fit_intercept, names=None):
     Separation or None
         None where the classes overlap.
     """
-    X = X.tocsr() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+    X = X.tocsr().astype(np.float64) if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
     centre, scale = _units(X, fit_intercept)
     if multinomial:
         problems = [_Problem(X, centre, scale, codes, n_classes)]
