@@ -79,16 +79,16 @@ class CrossEntropyClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimato
     solver_ : str
         The solver that ran: what "auto" chose.
     optimality_gap_ : float
-        How far the objective is above its infimum at most, in the objective's units; inf where nothing is proven: far from the
-        optimum without penalty, or with more coefficients there than a Hessian is formed for.
+        How far the objective is above its infimum at most, in the objective's units; no more than the objective itself, which
+        is all that is proven far from the optimum without penalty, or with more coefficients than a Hessian is formed for.
     status_ : {"converged", "max_iter", "stalled", "separated", "interrupted"}
         How the solver ended; "stalled" means rounding stopped progress before `tol`, "separated" that there is no optimum,
         "interrupted" that Ctrl-C came first.
     separation_ : Separation or None
         Without penalty, how the classes are separated; see `sklearn_xent.find_separation`.
     history_ : dict of lists
-        "objective", "gap" (inf where computing it would have cost passes for nothing), "passes" and "seconds", one entry an
-        iteration, the start included.
+        "objective", "gap" (without penalty only the objective, where a Hessian would have been formed for nothing), "passes"
+        and "seconds", one entry an iteration, the start included.
 
     References
     ----------

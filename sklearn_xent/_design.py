@@ -145,7 +145,7 @@ class Dense(Design):
             gram, cross = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features))
             buffer = np.empty((blocks[0].stop - blocks[0].start, n_features))
             for rows in blocks:
-                block, these = self._affine(rows, centre, scale), weights(rows)
+                block, these = self.dense_rows(rows, centre, scale), weights(rows)
                 cross += np.dot(these.T, block)
                 roots = np.sqrt(these)
                 for k in range(n_weights):
@@ -172,9 +172,6 @@ class Dense(Design):
 
     def dense_rows(self, rows, centre, scale):
         """Some rows (a slice), centred and scaled, as an array."""
-        return self._affine(rows, centre, scale)
-
-    def _affine(self, rows, centre, scale):
         block = self._block(rows)
         block = block - centre if np.any(centre) else block
         return block * scale if np.any(scale != 1) else block
@@ -185,14 +182,14 @@ class Dense(Design):
         scale = np.ones(self.shape[1])
 
         def of_blocks(blocks):
-            return sum(np.dot(R[rows].T, np.square(self._affine(rows, centre, scale))) for rows in blocks)
+            return sum(np.dot(R[rows].T, np.square(self.dense_rows(rows, centre, scale))) for rows in blocks)
 
         return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * R.shape[1]))
 
     def row_squares(self, centre, scale):
         """Squared norm of every centred, scaled row."""
         self.meter.read(self.share)
-        blocks = (self._affine(rows, centre, scale) for rows in row_blocks(*self.shape))
+        blocks = (self.dense_rows(rows, centre, scale) for rows in row_blocks(*self.shape))
         return np.concatenate([np.einsum("ij,ij->i", block, block) for block in blocks])
 
     def _typical(self):

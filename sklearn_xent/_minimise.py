@@ -145,7 +145,9 @@ class Monitor:
     def solution(self):
         """The best point seen, certified."""
         objective, point = self.objective, self.best
-        gap = self.best_gap if np.isfinite(self.best_gap) or self.interruption else self.certificate.final(point)
+        gap = self.best_gap
+        if gap > self.target and not self.interruption:  # what was too dear for every iterate is worth it once
+            gap = min(gap, self.certificate.final(point))
         status = Status.CONVERGED if gap <= self.target else self.status
         self.controls.history["gap"][self._best_at] = gap
         W, free = point.W.copy(), self.certificate.free
@@ -167,7 +169,7 @@ class Monitor:
         lower = point.value < self._lowest * (1 - ROUNDING)  # the objective is never negative
         closer = gap < 0.9 * self.best_gap
         self._idle = 0 if self.best is None or lower or closer else self._idle + 1
-        if self.best is None or gap < self.best_gap or (np.isinf(self.best_gap) and point.value <= self._lowest):
+        if self.best is None or gap < self.best_gap:
             self.best, self.best_gap, self._best_at = point, gap, self.n_iter
         self._lowest = min(self._lowest, point.value)
 

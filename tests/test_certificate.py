@@ -120,6 +120,14 @@ def test_no_step_reaches_further_than_the_reach(n_classes, multi_class, fit_inte
     assert 0.2 * reach < longest <= reach * (1 + 1e-9)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_that_ends_early_is_certified_whatever_that_costs():
+    X, y, weights = reference.make_problem(3, 200)
+    fit = CrossEntropyClassifier(C=np.inf, solver="lbfgs", tol=0.0, max_iter=25).fit(X, y, weights)
+    assert fit.status_ == "max_iter"
+    assert fit.optimality_gap_ < 1e-2 * fit.history_["objective"][-1]
+
+
 def test_the_gap_never_grows_and_holds_along_the_way():
     X, y, weights = reference.make_problem(3)
     fit = CrossEntropyClassifier(C=1e3, solver="newton", tol=1e-12).fit(X, y, weights)

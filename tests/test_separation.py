@@ -37,7 +37,7 @@ def made(truth, n_classes, seed):
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("truth", TRUTHS)
 def test_truth_known_by_construction(truth, n_classes, multi_class):
-    for seed in range(20):
+    for seed in range(40):
         X, y = made(truth, n_classes, seed)
         found = find_separation(X, y, multi_class=multi_class)
         if truth == "overlap":

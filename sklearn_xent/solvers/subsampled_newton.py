@@ -10,8 +10,8 @@ from sklearn_xent._reductions import sample, working_set
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import advance, certify, check_memory, close, proximal_direction
 
-SMALL = 3e6  # nanoseconds of a pass that digits beyond the tolerance may cost
-HOPE = 4  # steps
+SPARE = 3e6  # nanoseconds that digits beyond the tolerance may cost
+FURTHER_STEPS = 4  # two that follow a new Hessian as well, and two that corrections save as they get better
 CHEAP = 0.1  # a Hessian that costs less than this share of a pass is made anew in every iteration
 
 
@@ -88,8 +88,8 @@ def _iterate(point, model, monitor, costs, enough=0.0):
     """
     descent = _Descent(model, monitor, costs, enough)
     iterate(point, descent.step, monitor)
-    small = costs.one_pass(monitor.objective.design.shape[0]) < SMALL
-    if small and descent.own and monitor.status == Status.CONVERGED and monitor.best_gap > 1e-6 * monitor.target:
+    spare = costs.one_pass(monitor.objective.design.shape[0]) < SPARE
+    if spare and descent.own and monitor.status == Status.CONVERGED and monitor.best_gap > 1e-6 * monitor.target:
         model = _model(monitor.best) if descent.price < 1 else descent.model
         close(monitor, _direction(monitor.best, model)[0])
 
@@ -144,14 +144,11 @@ class _Descent:
         return True
 
     def _stale(self, length):
-        """Whether the steps that are left at the rate of the last one cost more than with a new Hessian.
-
-        HOPE is for the two steps that a new one takes as well, and for corrections that speed up as they go.
-        """
+        """Whether the steps that are left at the rate of the last one cost more than with a new Hessian."""
         if self.before is None or length <= 0:
             return False
         left, target = (length, self.enough) if self.enough else (max(length, self.monitor.gap), self.monitor.target)
-        return _remaining(self.before[1] / length, left / max(target, 1e-300)) > self.price + HOPE
+        return _remaining(self.before[1] / length, left / max(target, 1e-300)) > self.price + FURTHER_STEPS
 
 
 def _smooth_gradient(point):
