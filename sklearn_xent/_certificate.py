@@ -13,6 +13,7 @@ Statistics 4). The bound needs a Newton step that is short in that sense; where 
 
 import numpy as np
 
+from sklearn_xent._design import row_blocks
 from sklearn_xent._linalg import EPS, SemiDefinite
 
 MOST_EXPLICIT = 2500  # order up to which a Hessian block is formed for its bound
@@ -30,12 +31,14 @@ def duality_gap(point, penalised):
     -------
     float
     """
-    n_penalised = np.count_nonzero(penalised)
-    if n_penalised == 0:
+    if not penalised.any():
         return 0.0
-    if not point.dual_feasible:
-        return np.inf
-    penalty, W, U = point.objective.penalty, point.W, -point.loss_gradient
+    return _dual_gap(point, -point.loss_gradient, penalised, point.scaled_dual_cost) if point.dual_feasible else np.inf
+
+
+def _dual_gap(point, U, penalised, cost):
+    """Bound by the dual point of ``U = X.T @ residuals``; scaling it by theta of each task costs ``cost(theta)``."""
+    penalty, W, n_penalised = point.objective.penalty, point.W, np.count_nonzero(penalised)
     if n_penalised < len(penalised):
         penalty, W, U = penalty.restrict(penalised), W[:, penalised], U[:, penalised]
     shape = (point.objective.loss.n_tasks, -1, n_penalised)  # Softmax: all outputs are one task
@@ -47,7 +50,7 @@ def duality_gap(point, penalised):
     theta = _feasible_scaling(penalty, U)
     shrunk = _fenchel_sum(penalty, W, theta[:, None, None] * U)
     if np.any(theta < 1):
-        shrunk = shrunk + point.scaled_dual_cost(theta)
+        shrunk = shrunk + cost(theta)
     return float(np.sum(np.minimum(shrunk, plain)))
 
 
@@ -63,6 +66,50 @@ def _feasible_scaling(penalty, U):
     with np.errstate(over="ignore"):
         excess = np.max(np.abs(U[..., needs]) / penalty.l1[needs], axis=(1, 2))
     return 1 / np.maximum(excess, 1)
+
+
+class SampledDual:
+    """Dual points that differ from a point's residuals in the rows of a sample only: tight, however weak the penalty.
+
+    The sample's curvature tells how its rows' residuals have to move for the gradient to vanish. Moved so, they are
+    feasible all the same, and their bound is the divergence of the moved residuals from the point's own: near the
+    optimum ``n_samples / n_sampled`` times the true distance. It takes two reads of the sample's rows, and assumes
+    nothing of them: a poor sample makes a loose bound.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Indices of the sample's rows.
+    place : Point
+        Of the sample's objective, where the Hessian was formed that gives the directions.
+    """
+
+    def __init__(self, rows, place):
+        self.rows, self.place = rows, place.without_data()
+
+    def promises(self, squared, objective):
+        """What the bound will be about, from the squared Newton decrement at a point of the whole objective."""
+        return squared / 2 * objective.design.shape[0] / len(self.rows)
+
+    def gap(self, point, D, penalised):
+        """Bound of ``F(point) - F*``, D being the direction in which the sample's model is at its least."""
+        objective, weights = point.objective, point.objective.weights[self.rows]
+        runs = [self.rows[run] for run in row_blocks(len(self.rows), objective.shape[1])]  # read, not kept: memory
+        scores = np.concatenate([objective.scores(objective.design.rows(run), D) for run in runs])
+        moved = self.place.bend(np.asfortranarray(scores))
+        change = np.divide(moved, weights, out=np.zeros_like(moved), where=weights > 0)
+        divergence = self.place.objective.loss.divergence(point.residuals(self.rows), change)
+        U = -point.loss_gradient
+        for run, part in zip(runs, np.split(moved, np.cumsum([len(run) for run in runs])[:-1]), strict=True):
+            U -= objective.pull_back(objective.design.rows(run), part)
+
+        def cost(theta):
+            """The dual objective's entropy is concave, zero at zero, and no more than the loss."""
+            return (1 - theta) * point.value
+
+        if not point.dual_feasible or (objective.fit_intercept and np.abs(moved.sum(axis=0)).max() > 1e-13):
+            return np.inf
+        return float((weights * divergence).sum()) + _dual_gap(point, U, penalised, cost)
 
 
 def free_columns(objective):

@@ -5,7 +5,7 @@ Pointwise mathematics on raw scores `z`, one exponential a score; nothing here s
 
 import numpy as np
 from scipy.linalg import helmert
-from scipy.special import xlogy
+from scipy.special import xlog1py, xlogy
 
 from sklearn_xent._curvature import Pair, SeparableCurvature, SeparableTotal, SoftmaxCurvature, SoftmaxTotal
 from sklearn_xent._linalg import weighted_sums
@@ -85,6 +85,11 @@ class Logistic:
     def contrasts(self):
         """Return rows C and a factor f: scores that change by u change log-odds by at most the root of ``f sum((C @ u)²)``."""
         return np.ones((1, 1)), 1.0
+
+    def divergence(self, residuals, change):
+        """Kullback-Leibler divergence (n, n_tasks) of the probabilities of changed residuals from those of `residuals`."""
+        wrong, growth = np.abs(residuals), self.signs * change
+        return _divergence(wrong, growth) + _divergence(1 - wrong, -growth)
 
     def least_norm(self, W):
         """Among coefficients (n_tasks, n_features) that give the same loss on any data, those of least norm."""
@@ -185,6 +190,10 @@ class Softmax:
         """As `Logistic.contrasts`: the scores without their mean, two of which differ by the square root of 2 at most."""
         return helmert(self.n_outputs), 2.0
 
+    def divergence(self, residuals, change):
+        """As `Logistic.divergence`."""
+        return _divergence(residuals + self.member, change).sum(axis=1)[:, None]
+
     def least_norm(self, W):
         """Among coefficients (n_classes, n_features) that give the same loss on any data, those of least norm."""
         return W - W.mean(axis=0)
@@ -193,6 +202,14 @@ class Softmax:
         """Among coefficients that give the same loss on any data, those of least l1 norm: every feature's median is zero."""
         ordered, middle = np.sort(W, axis=0), len(W) // 2
         return W - np.clip(0, ordered[(len(W) - 1) // 2], ordered[middle])
+
+
+def _divergence(p, change):
+    """``q log(q / p)`` of probabilities ``q = p + change``; inf where that is none."""
+    q = p + change
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = xlog1py(q, change / p)
+    return np.where(change == 0, 0.0, np.where((q >= 0) & (p > 0), terms, np.inf))
 
 
 def shrinking_cost(losses, theta):

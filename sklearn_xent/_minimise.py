@@ -133,14 +133,16 @@ class Monitor:
         """The user has had enough: the best point so far is the answer."""
         self.status, self.interruption = Status.INTERRUPTED, interruption
 
-    def refine(self, point):
-        """Offer a point beyond the stop; it is taken, into the last line of the history, if its gap is smaller."""
-        gap = self.certificate.gap(point)
+    def refine(self, point, gap):
+        """Offer a point or a bound that is better than the last; if so, it replaces the last line of the history."""
+        self.raise_floor(point.value - gap)
         if gap <= self.best_gap:
             self.best, self.best_gap, self._best_at = point, gap, self.n_iter
             for values in self.controls.history.values():
                 values.pop()
             self._record(point, gap)
+        if gap <= self.target:
+            self.status = Status.CONVERGED
 
     def solution(self):
         """The best point seen, certified."""

@@ -63,6 +63,7 @@ class ExplicitModel(_HessianModel):
     def learn(self, step, change):
         """Correct the Hessian so that it takes `step` to `change`: the BFGS update (Nocedal & Wright 2006, section 6.1)."""
         bends = np.matmul(self.blocks, self._by_block(step)[:, :, None])[:, :, 0]
+        self.blocks = self.blocks.copy()  # copies of the model keep theirs
         for block, s, y, bend in zip(self.blocks, self._by_block(step), self._by_block(change), bends, strict=True):
             if (s @ y > EPS * (s @ bend)) and s @ bend > 0:
                 block += np.outer(y, y) / (s @ y)
@@ -108,7 +109,8 @@ class FactoredModel(_HessianModel):
         s, y = (v.reshape(len(self.factors), -1) for v in (step, change))
         bend = np.sum(s * y, axis=1, keepdims=True)
         useful = bend > EPS * np.sqrt(np.sum(s * s, axis=1, keepdims=True) * np.sum(y * y, axis=1, keepdims=True))
-        self.pairs.append((s, y, np.divide(1, bend, out=np.zeros_like(bend), where=useful)))
+        inverse = np.divide(1, bend, out=np.zeros_like(bend), where=useful)
+        self.pairs = [*self.pairs, (s, y, inverse)]  # copies of the model keep theirs
 
 
 class ImplicitModel:

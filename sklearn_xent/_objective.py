@@ -245,7 +245,7 @@ class Objective:
 
     def over_rows(self, of_block, width=None):
         """Results of a function of a slice of rows, for all blocks of `width` numbers a row; in threads where that pays."""
-        n_rows, width = self.design.shape[0], width or self.shape[0]
+        n_rows, width = len(self.weights), width or self.shape[0]
         blocks, work = row_blocks(n_rows, width), 2 * n_rows * width
         return list(chain(*in_threads(lambda blocks: [of_block(rows) for rows in blocks], blocks, work)))
 

@@ -98,6 +98,10 @@ class Point:
             self.objective.over_rows(lambda rows: (weights[rows] * shrinking_cost(self._losses(rows), theta)).sum(axis=0))
         )
 
+    def residuals(self, rows):
+        """Derivatives of the loss in the scores of some rows (an index array)."""
+        return self._rows.residuals[rows]
+
     # Second derivatives, of the profiled loss: what is left after the intercept has followed.
 
     def hessian(self):
@@ -156,8 +160,16 @@ class Point:
 
     def hessian_vector(self, V):
         """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""
+        objective = self.objective
+        bent = self.bend(objective.scores(objective.design, V))
+        return objective.pull_back(objective.design, bent) + objective.penalty.l2 * V
+
+    def bend(self, U):
+        """Turn a change of the scores into the change of the weighted residuals, to first order; they go on summing to zero.
+
+        The intercept follows. `U` (n_samples, n_outputs) is written over.
+        """
         objective, curvature = self.objective, self._kept_curvature
-        U = objective.scores(objective.design, V)
 
         def bend(rows):
             U[rows] = curvature.rows(rows).apply(U[rows])
@@ -171,7 +183,7 @@ class Point:
                 U[rows] += curvature.rows(rows).apply(np.broadcast_to(tangent, U[rows].shape))
 
             objective.over_rows(follow)
-        return objective.pull_back(objective.design, U) + objective.penalty.l2 * V
+        return U
 
     @cached_property
     def _kept_curvature(self):
@@ -197,6 +209,13 @@ class Point:
         tangent = self._rows.total.solve(-sum(drift))
         U += tangent
         return U, tangent
+
+    def without_data(self):
+        """Return this place without X: what `bend` needs."""
+        place = copy(self)
+        place.objective = copy(self.objective)
+        place.objective.design = None
+        return place
 
     def restrict(self, columns):
         """Return this place, seen by the objective of some of the columns; scores stay as they are."""

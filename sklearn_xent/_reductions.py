@@ -26,7 +26,7 @@ def standardised(objective):
 
 
 def sample(objective, n_rows, seed=0):
-    """Return the objective of about `n_rows` rows, drawn without replacement from each class by itself.
+    """Return the objective of about `n_rows` rows, drawn without replacement from each class by itself, and their indices.
 
     Each class is cut into runs of consecutive rows and one row drawn from each run, so that data in some order are covered
     evenly. A class gets its share of the rows but at least a quarter of an equal share, so that rare ones are in it (King &
@@ -46,7 +46,7 @@ def sample(objective, n_rows, seed=0):
         factors.append(np.tile(share, (len(drawn), 1)))
     rows, factors = np.concatenate(rows), np.concatenate(factors)
     order = np.argsort(rows, kind="stable")
-    return objective.of_rows(rows[order], factors[order])
+    return objective.of_rows(rows[order], factors[order]), rows[order]
 
 
 class Rotation:

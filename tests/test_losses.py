@@ -133,3 +133,29 @@ def test_loss_objects_agree_with_the_functions(kind):
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-2, 1.0])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_divergence_is_that_of_the_probabilities(n_classes, size):
+    rng = np.random.default_rng(0)
+    if n_classes == 2:
+        labels, z = rng.integers(0, 2, 200), 3 * rng.standard_normal((200, 1))
+        loss = Logistic(np.where(labels == 1, -1, 1).astype(np.int8)[:, None])
+        p1 = exact_logistic(z)
+        p, shift = np.hstack([1 - p1, p1]), size * (rng.random((200, 1)) - 0.5)
+        change = np.hstack([-shift, shift])
+    else:
+        labels, z = rng.integers(0, n_classes, 200), 3 * rng.standard_normal((200, n_classes))
+        loss = Softmax(labels, n_classes)
+        p = np.exp(LD(z)) / np.exp(LD(z)).sum(axis=1, keepdims=True)
+        shift = size * rng.standard_normal((200, n_classes)) * p.min(axis=1, keepdims=True).astype(float)
+        shift -= shift.mean(axis=1, keepdims=True)
+        change = shift
+    found, possible = loss.divergence(loss.residuals(z), shift)[:, 0], (p + change).min(axis=1) > 0
+    assert np.all(np.isinf(found[~possible]))
+    assert possible.sum() > 20
+    p, change = p[possible], LD(change[possible])
+    expected = np.sum((p + change) * np.log1p(change / p), axis=1)
+    np.testing.assert_allclose(found[possible], expected.astype(float), rtol=1e-9, atol=1e-15 * size)
+    assert np.all(loss.divergence(loss.residuals(z), 0 * shift) == 0)

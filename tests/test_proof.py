@@ -7,7 +7,7 @@ import pytest
 import reference
 
 from sklearn_xent import CrossEntropyClassifier
-from sklearn_xent.solvers import SOLVERS
+from sklearn_xent.solvers import SOLVERS, SubsampledNewton
 
 PROBLEMS, PARTS = 1_000, 40
 EARLY, LATE = 2, 60  # most iterations
@@ -70,7 +70,7 @@ def test_no_certificate_is_false(part, record_property):
         optimum = value(best, *data)
         if best.status_ != "separated":
             optimum = min(optimum, polished(best, *data))
-        for solver in SOLVERS:
+        for solver in (*SOLVERS, SubsampledNewton(sample_size=len(data[1]) // 3)):  # too few rows, but certificates are true
             for max_iter in (EARLY, LATE):
                 fit = fitted(solver, max_iter, *data, params)
                 found = value(fit, *data)

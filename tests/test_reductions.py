@@ -33,7 +33,8 @@ def imbalanced(n=20_000):
 def test_a_sample_keeps_the_weight_of_each_class_and_has_rare_ones(container, multi_class, class_weight):
     X, y, weights = imbalanced()
     whole = objective_of(container(X), y, weights, multi_class, class_weight)
-    part = sample(whole, 600)
+    part, rows = sample(whole, 600)
+    np.testing.assert_array_equal(part.loss.classes, whole.loss.classes[rows])
     for k in range(3):
         ours, theirs = part.loss.classes == k, whole.loss.classes == k
         np.testing.assert_allclose(part.weights[ours].sum(axis=0), whole.weights[theirs].sum(axis=0), rtol=1e-12)
@@ -44,14 +45,14 @@ def test_a_sample_keeps_the_weight_of_each_class_and_has_rare_ones(container, mu
 def test_a_sample_of_data_in_order_covers_all_of_it():
     n = 10_000
     whole = objective_of(np.arange(n, dtype=float)[:, None], np.arange(n) % 2)
-    drawn = np.sort(sample(whole, 500).design.X[:, 0])
+    drawn = np.sort(sample(whole, 500)[0].design.X[:, 0])
     assert np.max(np.diff(drawn)) <= 80  # two classes, runs of 40 rows each: gaps are at most two runs
 
 
 def test_rows_of_no_weight_are_not_drawn():
     X, y, weights = imbalanced(2_000)
     weights[::2] = 0
-    assert sample(objective_of(X, y, weights), 300).row_weight.min() > 0
+    assert sample(objective_of(X, y, weights), 300)[0].row_weight.min() > 0
 
 
 @pytest.mark.parametrize("size", [None, 700])

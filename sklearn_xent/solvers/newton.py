@@ -121,7 +121,8 @@ def certify(point, model, squared, monitor):
 
 def close(monitor, D):
     """Take a chord step: the last model once more, at the price of a pass, for the digits beyond the tolerance."""
-    monitor.refine(monitor.best.along(D).point(1.0))
+    point = monitor.best.along(D).point(1.0)
+    monitor.refine(point, monitor.certificate.gap(point))
 
 
 def _working_set_step(point, build, monitor):
@@ -149,10 +150,10 @@ def _proximal_step(point, build):
     return advance(point, proximal_direction(point, slice(None), model), model.flatness, longest=1.0)
 
 
-def proximal_direction(point, columns, model):
+def proximal_direction(point, columns, model, accuracy=1e-4):
     """Return the step to the minimiser of a model of some columns (an index array or slice) with the l1 term."""
     penalty, W = point.objective.penalty.restrict(columns), point.W[:, columns]
-    step = minimise_model(model, point.loss_gradient[:, columns] + penalty.l2 * W, W, penalty.l1, accuracy=1e-4)
+    step = minimise_model(model, point.loss_gradient[:, columns] + penalty.l2 * W, W, penalty.l1, accuracy)
     # Where the loss does not feel a common shift of the classes the model is flat: take the shift of least l1 norm.
     end = np.where(penalty.l2 == 0, point.objective.loss.least_absolute(W + step), W + step)
     D = np.zeros_like(point.W)

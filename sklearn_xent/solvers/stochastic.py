@@ -69,7 +69,8 @@ class StochasticGradientDescent(Solver):
                 if not point.value < 1e100:
                     break
         if not objective.penalty.smooth:
-            monitor.refine(_sparser(monitor.best))
+            sparser = _sparser(monitor.best)
+            monitor.refine(sparser, monitor.certificate.gap(sparser))
         monitor.stall()
 
     def _steps(self, objective):

@@ -1,7 +1,10 @@
 """Newton with the Hessian of a sample, corrected on the way."""
 
+from copy import copy
+
 import numpy as np
 
+from sklearn_xent._certificate import SampledDual
 from sklearn_xent._checks import check_integer
 from sklearn_xent._costs import SAMPLE_ACCURACY, Costs
 from sklearn_xent._minimise import Controls, Monitor, Status, iterate
@@ -51,25 +54,25 @@ class SubsampledNewton(Solver):
     def _run(self, point, monitor, random_state):
         check_memory("subsampled-newton", "newton-cg", point.objective.hessian_numbers)
         costs = Costs(point.objective)
-        W, b, model = self._sampled(point, costs, monitor.target)
+        W, b, model, dual = self._sampled(point, costs, monitor.target)
         start = point if model is None else point.objective.at(W, b)
-        _iterate(min(start, point, key=lambda place: place.value), model, monitor, costs)
+        _iterate(min(start, point, key=lambda place: place.value), model, monitor, costs, dual=dual)
 
     def _sampled(self, point, costs, target):
-        """Return where to start and the model to start with: a sample's optimum and its Hessian there."""
+        """Return where to start, a model to start with (a sample's optimum and its Hessian there), and what it can prove."""
         objective = point.objective
         n_rows = objective.design.shape[0]
         size = self.sample_size or costs.plan(n_rows, objective.constant_value, max(target, 1e-14)).n_sampled
         if size is None or size >= n_rows:
-            return point.W, point.b, None
-        part = sample(objective, size)
+            return point.W, point.b, None, None
+        part, rows = sample(objective, size)
         enough = SAMPLE_ACCURACY * costs.excess(size)
         monitor = Monitor(part, Controls(tol=0, max_iter=50), self._patience)
         start = _moved(point, part)
-        W, b, model = SubsampledNewton()._sampled(start, costs, enough)
+        W, b, model, _ = SubsampledNewton()._sampled(start, costs, enough)
         _iterate(start if model is None else part.at(W, b), model, monitor, costs, enough)
         best = monitor.best
-        return best.W, best.b, _model(best)
+        return best.W, best.b, _model(best), SampledDual(rows, best)
 
 
 def _moved(point, objective):
@@ -81,12 +84,12 @@ def _model(point):
     return FactoredModel.at(point) if point.objective.penalty.smooth else ExplicitModel.at(point)
 
 
-def _iterate(point, model, monitor, costs, enough=0.0):
+def _iterate(point, model, monitor, costs, enough=0.0, dual=None):
     """Run until the monitor stops it or the model promises less than `enough`.
 
     The model to begin with is another problem's Hessian or (None) to be made.
     """
-    descent = _Descent(model, monitor, costs, enough)
+    descent = _Descent(model, monitor, costs, enough, dual)
     iterate(point, descent.step, monitor)
     spare = costs.one_pass(monitor.objective.design.shape[0]) < SPARE
     if spare and descent.own and monitor.status == Status.CONVERGED and monitor.best_gap > 1e-6 * monitor.target:
@@ -104,10 +107,13 @@ class _Descent:
     costs : Costs
     enough : float
         Decrease that is not worth a step.
+    dual : SampledDual or None
+        What may prove that a point is good enough.
     """
 
-    def __init__(self, model, monitor, costs, enough):
+    def __init__(self, model, monitor, costs, enough, dual):
         self.model, self.monitor, self.enough = model, monitor, enough
+        self.dual, self.dual_model = dual, copy(model)
         n_rows = monitor.objective.design.shape[0]
         self.price = costs.hessian(n_rows) / costs.one_pass(n_rows)  # of a Hessian, in passes
         self.own = False  # whether the model's Hessian is of this problem
@@ -127,6 +133,8 @@ class _Descent:
             D, length = _direction(point, self.model)
         if length / 2 < self.enough:
             return None
+        if self._proven(point, length):
+            return None
         if renewed and self.price < 1 and point.objective.penalty.smooth:
             certify(point, self.model, length, self.monitor)
         following = self._advance(point, D, length)
@@ -134,6 +142,16 @@ class _Descent:
             self._renew(point)
             following = self._advance(point, *_direction(point, self.model))
         return following
+
+    def _proven(self, point, length):
+        """Whether the sample proves that the point is good enough; asked where that is likely."""
+        monitor = self.monitor
+        penalised = monitor.certificate.penalised
+        if self.dual is None or len(monitor.certificate.free) or self.dual.promises(length, point.objective) > monitor.target:
+            return False
+        D, _ = _direction(point, self.dual_model, accuracy=1e-12)
+        monitor.refine(point, self.dual.gap(point, D, penalised))
+        return monitor.status is not None
 
     def _advance(self, point, D, length):
         self.before = (point, length)
@@ -147,8 +165,12 @@ class _Descent:
         """Whether the steps that are left at the rate of the last one cost more than with a new Hessian."""
         if self.before is None or length <= 0:
             return False
-        left, target = (length, self.enough) if self.enough else (max(length, self.monitor.gap), self.monitor.target)
-        return _remaining(self.before[1] / length, left / max(target, 1e-300)) > self.price + FURTHER_STEPS
+        if self.enough:
+            excess = length / self.enough
+        else:
+            bound = self.monitor.gap if self.dual is None else self.dual.promises(length, self.monitor.objective)
+            excess = max(length, bound) / max(self.monitor.target, 1e-300)
+        return _remaining(self.before[1] / length, excess) > self.price + FURTHER_STEPS
 
 
 def _smooth_gradient(point):
@@ -162,12 +184,12 @@ def _remaining(rate, excess):
     return np.log(excess) / np.log(rate) if rate > 1 else np.inf
 
 
-def _direction(point, model):
+def _direction(point, model, accuracy=1e-4):
     """Return the step to the model's minimiser, and its squared length in the model."""
     penalty = point.objective.penalty
     if penalty.smooth:
         D = model.solve(-point.gradient)
         return D, -float(np.vdot(point.gradient, D))
     columns = working_set(point)
-    D = proximal_direction(point, columns, model.restrict(columns))
+    D = proximal_direction(point, columns, model.restrict(columns), accuracy)
     return D, max(float(np.vdot(D, model.product(D))), 0.0)
