@@ -159,7 +159,7 @@ class Certificate:
     """
 
     def __init__(self, objective, target):
-        self.target = target
+        self.target, self._objective = target, objective
         self.free = np.flatnonzero(free_columns(objective))
         self.penalised = (objective.scale > 0) & ~np.isin(np.arange(objective.shape[1]), self.free)
         self._recheck_below = np.inf
@@ -175,6 +175,12 @@ class Certificate:
         if gap > self.target > 0:  # the gap falls about as the hint does: look again when it may suffice
             self._recheck_below = hint * max(self.target / gap, 0.1)
         return gap
+
+    def expects(self, gradient, squared):
+        """The gap, nearly, of a point of this gradient and squared Newton decrement, where there is no l1 penalty."""
+        if len(self.free):
+            return squared / 2
+        return float(np.sum(np.square(gradient[:, self.penalised]) / self._objective.penalty.l2[self.penalised])) / 2
 
     def final(self, point):
         """Bound of ``F(point) - F*``, computed whatever it costs."""

@@ -80,7 +80,7 @@ def conjugate_gradients(product, b, diagonal, stop, max_iter):
     b, diagonal : ndarray
         Right-hand side and a positive approximation of A's diagonal (zero: the coordinate stays zero).
     stop : callable
-        ``stop(squared, k)``: whether the squared preconditioned residual norm is small enough after k steps.
+        ``stop(squared, r)``: whether the residual r, of this squared preconditioned norm, is small enough.
     max_iter : int
         Most steps.
 
@@ -92,8 +92,8 @@ def conjugate_gradients(product, b, diagonal, stop, max_iter):
     x, r = np.zeros_like(b), b.copy()
     y = inverse * r
     squared, d = np.vdot(r, y), y.copy()
-    for k in range(max_iter):
-        if stop(squared, k):
+    for _ in range(max_iter):
+        if stop(squared, r):
             break
         Ad = product(d)
         bend = np.vdot(d, Ad)
@@ -108,13 +108,13 @@ def conjugate_gradients(product, b, diagonal, stop, max_iter):
     return x if x.any() else y
 
 
-def relative(accuracy):
-    """Return a stopping rule for `conjugate_gradients`: residual norm reduced by the factor `accuracy`."""
+def relative(accuracy, enough):
+    """Return a stopping rule for `conjugate_gradients`: residual norm reduced by a factor, or ``enough(squared, r)``."""
     first = []
 
-    def stop(squared, k):
+    def stop(squared, r):
         first.append(squared)
-        return squared <= accuracy**2 * first[0]
+        return squared <= accuracy**2 * first[0] or enough(squared, r)
 
     return stop
 

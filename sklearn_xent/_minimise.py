@@ -120,11 +120,6 @@ class Monitor:
         self.raise_floor(point.value - gap)
         return min(gap, above)
 
-    @property
-    def accuracy_left(self):
-        """By how much a gradient has to shrink for the gap, which goes with its square, to reach the target; and a margin."""
-        return 0.3 * np.sqrt(self.target / self.gap) if self.gap > 0 else 1.0
-
     def stall(self):
         """The method found no way down: that, or an exhausted budget, is how it ends."""
         self.status = self.status or Status.STALLED

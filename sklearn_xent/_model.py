@@ -124,6 +124,8 @@ class ImplicitModel:
         Relative residual norm of solves.
     max_iter : int
         Most products of a solve.
+    enough : callable, optional
+        ``enough(squared, r)``: whether a residual r, of this squared preconditioned norm, is as small as is of use.
     """
 
     exact = False
@@ -131,9 +133,9 @@ class ImplicitModel:
     #: half as many passes again.
     flatness = 1 / 2
 
-    def __init__(self, point, accuracy, max_iter):
+    def __init__(self, point, accuracy, max_iter, enough=lambda squared, r: False):
         self.product, self.diagonal = point.hessian_vector, point.hessian_diagonal
-        self.accuracy, self.max_iter = accuracy, max_iter
+        self.accuracy, self.max_iter, self.enough = accuracy, max_iter, enough
 
     def solve(self, right, face=None):
         """Solve on the coordinates in `face` (all, if None), the others staying zero."""
@@ -142,7 +144,7 @@ class ImplicitModel:
             lambda v: self.product(v) * mask,
             right * mask,
             self.diagonal * mask,
-            stop=relative(self.accuracy),
+            stop=relative(self.accuracy, self.enough),
             max_iter=self.max_iter,
         )
 

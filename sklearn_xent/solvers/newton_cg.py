@@ -8,12 +8,16 @@ from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import newton_iterations
 
 
+ENOUGH = 0.75  # of the tolerance: what a step aims at, its gradient being what the model says only nearly
+
+
 class NewtonCG(Solver):
     """Newton with conjugate gradients: never forms a Hessian, so many features cost only passes.
 
     Preconditioned by the Hessian's diagonal. The forcing term ``min(1/4, sqrt(r), 10 r + 1e-3)``, r the gradient norm beside
     the first, keeps early steps cheap and late steps fast (Dembo, Eisenstat & Steihaug 1982; Nocedal & Wright 2006, section
-    7.1), and no step is more precise than the tolerance asks for. With an l1 penalty, proximal Newton on a working set.
+    7.1), and a step ends where its gradient promises a gap within the tolerance. With an l1 penalty, proximal Newton on a
+    working set.
 
     Parameters
     ----------
@@ -28,14 +32,17 @@ class NewtonCG(Solver):
         check_integer("max_inner", self.max_inner, 1)
 
     def _run(self, point, monitor, random_state):
-        first = []
+        first, smooth = [], point.objective.penalty.smooth
+
+        def enough(squared, residual):
+            return smooth and monitor.certificate.expects(residual, squared) <= ENOUGH * monitor.target
 
         def build(place):
             size = _norm(place)
             first.append(size)
             ratio = size / first[0] if first[0] > 0 else 0.0
-            accuracy = min(0.25, max(min(np.sqrt(ratio), 10 * ratio + 1e-3), monitor.accuracy_left))
-            return ImplicitModel(place, accuracy if place.objective.penalty.smooth else min(accuracy, 0.01), self.max_inner)
+            accuracy = min(0.25 if smooth else 0.01, np.sqrt(ratio), 10 * ratio + 1e-3)
+            return ImplicitModel(place, accuracy, self.max_inner, enough)
 
         newton_iterations(point, monitor, build)
 
