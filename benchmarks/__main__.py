@@ -33,7 +33,9 @@ def arguments(given=None):
     parser.add_argument(
         "--solvers", action="store_true", help="against our single solvers: complains where auto is not near the fastest"
     )
-    parser.add_argument("--costs", action="store_true", help="print the model of costs beside the clock and stop")
+    parser.add_argument(
+        "--costs", action="store_true", help="print the model of costs beside the clock, what certificates cost, and stop"
+    )
     parser.add_argument("--list", action="store_true", help="name the workloads and stop")
     options = parser.parse_args(given)
     for name, value in (QUICK if options.quick else FULL).items():
@@ -46,7 +48,7 @@ def main(given=None):
     """Run what is asked for; returns the exit code."""
     options = arguments(given)
     if options.costs:
-        print(costs.table())
+        print(f"{costs.table()}\n\n{costs.certificates()}")
         return 0
     chosen = [w for w in WORKLOADS if not options.only or any(text in w.name for text in options.only)]
     if options.list or not chosen:

@@ -1,16 +1,21 @@
 """The model of costs beside the clock: ``python -m benchmarks --costs``."""
 
 import time
+from unittest import mock
 
 import numpy as np
 
-from sklearn_xent import _targets
+from benchmarks.workloads import WORKLOADS
+from sklearn_xent import CrossEntropyClassifier, _targets
+from sklearn_xent._certificate import Certificate, SampledDual
 from sklearn_xent._costs import Costs
 from sklearn_xent._design import as_design
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._threads import team
 
+#: Workloads whose certificates are timed.
+TALL = ("tall dense ridge, ill-scaled", "dense lasso, tall, lambda_max/100")
 #: Rows, columns, classes and task.
 SHAPES = [
     (300_000, 100, 2, "ovr"),
@@ -51,6 +56,41 @@ def times(n_rows, n_features, n_classes, task, repeats=3):
         one_pass = min(_clock(lambda: point.along(D).point(1.0).gradient) for _ in range(repeats))
         hessian = min(_clock(lambda: [np.linalg.cholesky(block) for block in point.hessian()]) for _ in range(repeats))
     return 1e3 * one_pass, 1e3 * hessian, Costs(objective)
+
+
+def certificates(names=TALL, quick=False, repeats=3):
+    """What share of a fit's time its certificates take, as Markdown; the gradients they read are the solver's."""
+    lines = ["| workload | fit, s | certificates | share |", "| --- | --- | --- | --- |"]
+    for workload in WORKLOADS:
+        if workload.name in names:
+            seconds, spent = _certified(workload.problem(quick), repeats)
+            lines.append(f"| {workload.name} | {seconds:.3g} | {spent:.2g} | {spent / seconds:.1%} |")
+    return "\n".join(lines)
+
+
+def _certified(problem, repeats):
+    """Seconds of a fit and of the certificates in it, medians."""
+    spent = []
+
+    def timed(gap):
+        def measured(self, point, *rest):
+            point.gradient  # noqa: B018 (computed here, so that it is not counted)
+            start = time.perf_counter()
+            found = gap(self, point, *rest)
+            spent[-1] += time.perf_counter() - start
+            return found
+
+        return measured
+
+    seconds, fit = [], CrossEntropyClassifier(C=problem.C, l1_ratio=problem.l1_ratio)
+    with (
+        mock.patch.object(Certificate, "gap", timed(Certificate.gap)),
+        mock.patch.object(SampledDual, "gap", timed(SampledDual.gap)),
+    ):
+        for _ in range(repeats):
+            spent.append(0.0)
+            seconds.append(_clock(lambda: fit.fit(problem.X, problem.y)))
+    return float(np.median(seconds)), float(np.median(spent))
 
 
 def _clock(function):

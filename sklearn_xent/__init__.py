@@ -1,8 +1,7 @@
 """Classification by cross-entropy for scikit-learn: logistic and softmax regression, to a proven optimum."""
 
 from sklearn_xent._classifier import CrossEntropyClassifier
+from sklearn_xent._version import __version__
 from sklearn_xent.separation import SeparationWarning, find_separation
-
-__version__ = "0.1.0"
 
 __all__ = ["CrossEntropyClassifier", "SeparationWarning", "__version__", "find_separation"]

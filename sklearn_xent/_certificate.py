@@ -5,16 +5,23 @@ because the intercept is profiled), so that primal minus dual objective bounds F
 Fenchel terms, one a coefficient, nothing cancels and the bound stays meaningful down to rounding. It costs no
 pass: ``X.T @ residuals`` is the gradient.
 
+In floating point the gradient is off by some e, of the size of rounding. It is then the exact one of ``F(x) + <e, x>``,
+and so is the bound: of F it is off by ``<e, W - W*>``, which vanishes with the distance. With the rounding of the
+coefficients that are returned that is less than the few units in the last place of F which `Monitor` adds.
+
 Coefficients without a penalty (`C=inf`, or a penalty below rounding) have no dual bound. There, and wherever a Hessian is at
 hand, self-concordance bounds the distance: along a step that moves no row's log-odds by more than r, the curvature falls
 by a factor exp(r) at most (Bach 2010, "Self-concordant analysis for logistic regression", Electronic Journal of
 Statistics 4). The bound needs a Newton step that is short in that sense; where it is not, the gap is inf.
 """
 
+from itertools import chain
+
 import numpy as np
 
 from sklearn_xent._design import row_blocks
 from sklearn_xent._linalg import EPS, SemiDefinite
+from sklearn_xent._threads import in_threads
 
 MOST_EXPLICIT = 2500  # order up to which a Hessian block is formed for its bound
 
@@ -94,14 +101,11 @@ class SampledDual:
     def gap(self, point, D, penalised):
         """Bound of ``F(point) - F*``, D being the direction in which the sample's model is at its least."""
         objective, weights = point.objective, point.objective.weights[self.rows]
-        runs = [self.rows[run] for run in row_blocks(len(self.rows), objective.shape[1])]  # read, not kept: memory
-        scores = np.concatenate([objective.scores(objective.design.rows(run), D) for run in runs])
+        scores = np.concatenate(self._of_runs(point, lambda rows, part: objective.scores(part, D)))
         moved = self.place.bend(np.asfortranarray(scores))
         change = np.divide(moved, weights, out=np.zeros_like(moved), where=weights > 0)
         divergence = self.place.objective.loss.divergence(point.residuals(self.rows), change)
-        U = -point.loss_gradient
-        for run, part in zip(runs, np.split(moved, np.cumsum([len(run) for run in runs])[:-1]), strict=True):
-            U -= objective.pull_back(objective.design.rows(run), part)
+        U = -point.loss_gradient - sum(self._of_runs(point, lambda rows, part: objective.pull_back(part, moved[rows])))
 
         def cost(theta):
             """The dual objective's entropy is concave, zero at zero, and no more than the loss."""
@@ -110,6 +114,16 @@ class SampledDual:
         if not point.dual_feasible or (objective.fit_intercept and np.abs(moved.sum(axis=0)).max() > 1e-13):
             return np.inf
         return float((weights * divergence).sum()) + _dual_gap(point, U, penalised, cost)
+
+    def _of_runs(self, point, function):
+        """Results of ``function(run, design)`` for runs (slices) of the sample's rows, which are copied, but not kept."""
+        design = point.objective.design
+
+        def of_runs(runs):
+            return [function(run, design.rows(self.rows[run])) for run in runs]
+
+        work = len(self.rows) * point.W.size
+        return list(chain(*in_threads(of_runs, row_blocks(len(self.rows), design.shape[1]), work)))
 
 
 def free_columns(objective):
@@ -176,10 +190,10 @@ class Certificate:
             self._recheck_below = hint * max(self.target / gap, 0.1)
         return gap
 
-    def expects(self, gradient, squared):
-        """The gap, nearly, of a point of this gradient and squared Newton decrement, where there is no l1 penalty."""
-        if len(self.free):
-            return squared / 2
+    def expects(self, gradient):
+        """The gap, nearly, of a point of this gradient where all columns have a ridge penalty and no other; inf elsewhere."""
+        if len(self.free) or not self._objective.penalty.smooth:
+            return np.inf
         return float(np.sum(np.square(gradient[:, self.penalised]) / self._objective.penalty.l2[self.penalised])) / 2
 
     def final(self, point):

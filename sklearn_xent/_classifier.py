@@ -6,27 +6,27 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_xent import _targets
 from sklearn_xent._callbacks import FRAMES, CallbackSupportMixin, Tasks, with_callbacks
-from sklearn_xent._checks import check_integer, check_option, check_real
+from sklearn_xent._checks import check_integer
 from sklearn_xent._design import as_design
 from sklearn_xent._minimise import Controls, Status
 from sklearn_xent._objective import Objective
+from sklearn_xent._parameters import check_params
 from sklearn_xent._penalty import ElasticNet
-from sklearn_xent._separation import SeparationWarning, separation_of
+from sklearn_xent._separation import SUSPICIOUS, SeparationWarning, separation_of
+from sklearn_xent._summary import Terms, summarise
 from sklearn_xent._threads import team
-from sklearn_xent.solvers import SOLVERS, Solver, name_of
+from sklearn_xent._version import VersionedPickle
+from sklearn_xent.solvers import name_of
 
-MULTI_CLASS = ("ovr", "multinomial")
 ACCEPTED = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32), "accept_large_sparse": True}
-SUSPICIOUS = 10.0  # log-odds of a row beyond which separation is looked for
 
 
-class CrossEntropyClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Logistic regression: classification by cross-entropy, to a proven optimum.
 
     Minimises ``sum_i s_i loss_i / S + lambda (l1_ratio |W|_1 + (1 - l1_ratio) / 2 |W|²)`` with row weights
@@ -171,7 +171,7 @@ class CrossEntropyClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimato
         SeparationWarning
             If there is no penalty and the classes are separated; names the features that do it.
         """
-        solver, random_state = self._check_params()
+        solver, random_state = check_params(self)
         tasks = Tasks(self, int(self.max_iter))
         before = self.__dict__.copy()
         try:
@@ -211,7 +211,7 @@ class CrossEntropyClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimato
         self.optimality_gap_ = solution.gap
         self.status_ = (solution.status if self.separation_ is None else Status.SEPARATED).value
         self.history_ = solution.history
-        self._target = solution.target
+        self._terms = Terms.of(self, X.shape[0], targets, solution.target)
         tasks.end({})
         return solution.interruption
 
@@ -253,24 +253,10 @@ class CrossEntropyClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimato
         }[self.status_]
         warnings.warn(
             f"Solver {self.solver_!r} ended ({self.status_}) with an optimality gap of {self.optimality_gap_:.2g}, above "
-            f"the {self._target:.2g} that tol={self.tol:g} asks for. {advice}",
+            f"the {self._terms.target:.2g} that tol={self.tol:g} asks for. {advice}",
             ConvergenceWarning,
             stacklevel=3 + FRAMES,
         )
-
-    def _check_params(self):
-        check_real("C", self.C, "a positive number or np.inf", lambda v: v > 0)
-        check_real("l1_ratio", self.l1_ratio, "a number from 0 to 1", lambda v: 0 <= v <= 1)
-        check_real("tol", self.tol, "a finite number of at least 0", lambda v: 0 <= v < np.inf)
-        check_integer("max_iter", self.max_iter, 1)
-        check_option("multi_class", self.multi_class, MULTI_CLASS)
-        for name in ("fit_intercept", "warm_start"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise TypeError(f"{name} must be True or False; got {getattr(self, name)!r}.")
-        check_integer("verbose", int(self.verbose) if isinstance(self.verbose, bool | np.bool_) else self.verbose, 0)
-        if not (self.class_weight is None or isinstance(self.class_weight, dict)):
-            check_option("class_weight", self.class_weight, ("balanced",))
-        return _check_solver(self.solver), check_random_state(self.random_state)
 
     def _scores(self, X):
         check_is_fitted(self)
@@ -354,6 +340,34 @@ class CrossEntropyClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimato
         task.classes_ = self.classes_ if len(self.classes_) == 2 else np.array([0, 1])
         return task
 
+    def summary(self, n_coefficients=10):
+        """Say in words what was fitted: penalty, class weights, solver, status, gap, the largest coefficients.
+
+        Parameters
+        ----------
+        n_coefficients : int, default=10
+            How many of the largest coefficients to list, with their odds ratios.
+
+        Returns
+        -------
+        Summary
+            Prints as text; notebooks show it as HTML.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn_xent import CrossEntropyClassifier
+        >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+        >>> summary = CrossEntropyClassifier(C=0.1).fit(X, y).summary(n_coefficients=1)
+        >>> summary.facts["penalty"]
+        'ridge, C = 0.1, which is lambda = 1 / (C S) = 0.01757 with S = 569'
+        >>> summary.rows
+        [('worst texture', '-0.3276', '0.7206')]
+        """
+        check_is_fitted(self)
+        check_integer("n_coefficients", n_coefficients, 0)
+        return summarise(self, self._terms, self._multinomial, n_coefficients)
+
     def sparsify(self):
         """Store `coef_` as a CSR matrix: smaller where a lasso set most of it to zero.
 
@@ -384,15 +398,3 @@ def _suspicious(design, solution):
     if solution.status != Status.CONVERGED:
         return True
     return np.abs(design.dot(solution.coef) + solution.intercept).max() > SUSPICIOUS
-
-
-def _check_solver(solver):
-    if isinstance(solver, Solver):
-        solver.check_params()
-        return solver
-    if isinstance(solver, str) and solver in SOLVERS:
-        return SOLVERS[solver]()
-    error = ValueError if isinstance(solver, str) else TypeError
-    raise error(
-        f"solver must be one of {', '.join(map(repr, SOLVERS))} or an object from sklearn_xent.solvers; got {solver!r}."
-    )

@@ -7,6 +7,7 @@ read: one `dot` and one `tdot` make a pass.
 
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from threading import Lock
 
 import numpy as np
 from scipy import sparse
@@ -23,11 +24,12 @@ class Meter:
     """Counts passes over the data: one pass is ``X @ d`` and then ``X.T @ r``."""
 
     def __init__(self):
-        self.passes = 0.0
+        self.passes, self._lock = 0.0, Lock()
 
     def read(self, share=1.0):
         """Record that a share of the data was read once."""
-        self.passes += share / 2
+        with self._lock:
+            self.passes += share / 2
 
 
 @lru_cache(maxsize=64)
@@ -55,14 +57,6 @@ class Design:
         self.X, self.share = X, share
         self.shape, self.size = X.shape, X.size  # SciPy counts stored values only
         self.meter = Meter() if meter is None else meter
-
-    def rows(self, rows):
-        """Some rows, as a design."""
-        return type(self)(self.X[rows], self.meter, self.share * len(rows) / max(self.shape[0], 1))
-
-    def columns(self, columns):
-        """Some columns, as a design."""
-        return type(self)(self.X[:, columns], self.meter, self.share * len(columns) / max(self.shape[1], 1))
 
     def moments(self, weights):
         """Weighted mean and variance of every column; `weights` of shape (n_samples,) sum to one.
@@ -93,6 +87,15 @@ class Dense(Design):
 
     def _block(self, rows):
         return np.asarray(self.X[rows], dtype=np.float64)
+
+    def rows(self, rows):
+        """Some rows, as a design."""
+        X = self.X.take(rows, axis=0) if self.X.flags.c_contiguous else self.X[rows]  # faster, but would copy all of X
+        return Dense(X, self.meter, self.share * len(rows) / max(self.shape[0], 1))
+
+    def columns(self, columns):
+        """Some columns, as a design."""
+        return Dense(self.X[:, columns], self.meter, self.share * len(columns) / max(self.shape[1], 1))
 
     def _joined(self, blocks):
         """Neighbouring blocks as one, where BLAS takes them as they lie: its products are best left whole."""

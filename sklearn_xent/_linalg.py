@@ -109,12 +109,12 @@ def conjugate_gradients(product, b, diagonal, stop, max_iter):
 
 
 def relative(accuracy, enough):
-    """Return a stopping rule for `conjugate_gradients`: residual norm reduced by a factor, or ``enough(squared, r)``."""
+    """Return a stopping rule for `conjugate_gradients`: residual norm reduced by a factor, or ``enough(r)``."""
     first = []
 
     def stop(squared, r):
         first.append(squared)
-        return squared <= accuracy**2 * first[0] or enough(squared, r)
+        return squared <= accuracy**2 * first[0] or enough(r)
 
     return stop
 

@@ -86,6 +86,10 @@ class Logistic:
         """Return rows C and a factor f: scores that change by u change log-odds by at most the root of ``f sum((C @ u)²)``."""
         return np.ones((1, 1)), 1.0
 
+    def wrong(self, residuals):
+        """Probability of the wrong classes (n, n_tasks), from the residuals."""
+        return np.abs(residuals)
+
     def divergence(self, residuals, change):
         """Kullback-Leibler divergence (n, n_tasks) of the probabilities of changed residuals from those of `residuals`."""
         wrong, growth = np.abs(residuals), self.signs * change
@@ -190,6 +194,10 @@ class Softmax:
         """As `Logistic.contrasts`: the scores without their mean, two of which differ by the square root of 2 at most."""
         return helmert(self.n_outputs), 2.0
 
+    def wrong(self, residuals):
+        """As `Logistic.wrong`."""
+        return -residuals[np.arange(len(residuals)), self.labels][:, None]
+
     def divergence(self, residuals, change):
         """As `Logistic.divergence`."""
         return _divergence(residuals + self.member, change).sum(axis=1)[:, None]
@@ -212,20 +220,36 @@ def _divergence(p, change):
     return np.where(change == 0, 0.0, np.where((q >= 0) & (p > 0), terms, np.inf))
 
 
-def shrinking_cost(losses, theta):
-    """What shrinking a row's residuals by the factor `theta` costs the dual objective, given the row's losses.
+def shrinking_cost(wrong, theta, losses):
+    """What shrinking a row's residuals by the factor `theta` costs the dual objective.
 
-    With q = 1 - exp(-loss) the probability of the wrong classes it is the Kullback-Leibler divergence
-    ``theta q log(theta) + (1 - theta q) log(theta + (1 - theta) exp(loss))``, from Bernoulli(q) to Bernoulli(theta q).
+    With q the probability of the wrong classes it is the Kullback-Leibler divergence
+    ``theta q log(theta) + (1 - theta q) log(1 + (1 - theta) q / (1 - q))``, from Bernoulli(q) to Bernoulli(theta q).
+
+    Parameters
+    ----------
+    wrong : ndarray of shape (n, n_tasks)
+        q of each row.
+    theta : ndarray of shape (n_tasks,)
+    losses : callable
+        ``losses(rows)``: values of some of the rows (an index array), which say more than q where it rounds to one.
+
+    Returns
+    -------
+    ndarray of shape (n, n_tasks)
     """
-    wrong = -np.expm1(-losses)
-    grown = np.where(
-        losses < 500,
-        np.log1p((1 - theta) * np.expm1(np.minimum(losses, 500))),
-        losses + np.log1p(-np.minimum(theta * wrong, 1 - 1e-16)),
-    )
-    divergence = theta * wrong * np.log(np.maximum(theta, 1e-300)) + (1 - theta * wrong) * grown
-    return np.maximum(divergence, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        grown = np.log1p((1 - theta) * (wrong / (1 - wrong)))
+    far = np.flatnonzero((wrong > 1 - 1e-6).any(axis=1))
+    if len(far):
+        grown[far] = np.logaddexp(np.log(np.maximum(theta, 1e-300)), _log(1 - theta) + losses(far))
+    divergence = theta * np.log(np.maximum(theta, 1e-300)) * wrong
+    divergence += (1 - theta * wrong) * grown
+    return np.maximum(divergence, 0, out=divergence)
+
+
+def _log(x):
+    return np.log(x, out=np.full_like(x, -np.inf), where=x > 0)
 
 
 def _bernoulli_variance(residuals):

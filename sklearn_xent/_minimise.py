@@ -116,7 +116,7 @@ class Monitor:
         above = point.value - self._floor + 2 * ROUNDING * point.value
         if above <= self.target:
             return above
-        gap = self.certificate.gap(point)
+        gap = _rounded_up(self.certificate.gap(point), point)
         self.raise_floor(point.value - gap)
         return min(gap, above)
 
@@ -130,6 +130,7 @@ class Monitor:
 
     def refine(self, point, gap):
         """Offer a point or a bound that is better than the last; if so, it replaces the last line of the history."""
+        gap = _rounded_up(gap, point)
         self.raise_floor(point.value - gap)
         if gap <= self.best_gap:
             self.best, self.best_gap, self._best_at = point, gap, self.n_iter
@@ -144,7 +145,7 @@ class Monitor:
         objective, point = self.objective, self.best
         gap = self.best_gap
         if gap > self.target and not self.interruption:  # what was too dear for every iterate is worth it once
-            gap = min(gap, self.certificate.final(point))
+            gap = min(gap, _rounded_up(self.certificate.final(point), point))
         status = Status.CONVERGED if gap <= self.target else self.status
         self.controls.history["gap"][self._best_at] = gap
         W, free = point.W.copy(), self.certificate.free
@@ -180,6 +181,11 @@ class Monitor:
         if self.controls.verbose:
             passes, value, gap = (self.controls.history[name][-1] for name in ("passes", "objective", "gap"))
             print(f"{self.n_iter:5d}  passes {passes:8.1f}  objective {value:.12g}  gap {gap:.3g}")
+
+
+def _rounded_up(gap, point):
+    """A gap and what rounding may hide from it; see `sklearn_xent._certificate`."""
+    return gap + ROUNDING * point.value
 
 
 def iterate(point, step, monitor):

@@ -125,7 +125,7 @@ class ImplicitModel:
     max_iter : int
         Most products of a solve.
     enough : callable, optional
-        ``enough(squared, r)``: whether a residual r, of this squared preconditioned norm, is as small as is of use.
+        ``enough(r)``: whether a residual r is as small as is of use.
     """
 
     exact = False
@@ -133,7 +133,7 @@ class ImplicitModel:
     #: half as many passes again.
     flatness = 1 / 2
 
-    def __init__(self, point, accuracy, max_iter, enough=lambda squared, r: False):
+    def __init__(self, point, accuracy, max_iter, enough=lambda r: False):
         self.product, self.diagonal = point.hessian_vector, point.hessian_diagonal
         self.accuracy, self.max_iter, self.enough = accuracy, max_iter, enough
 

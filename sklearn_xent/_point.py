@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_xent._linalg import EPS
+from sklearn_xent._linalg import EPS, weighted_sums
 from sklearn_xent._line import Line
 from sklearn_xent._losses import shrinking_cost
 
@@ -69,9 +69,6 @@ class Point:
         objective = self.objective
         return objective.loss.rows(rows).curvature(objective.weights[rows], self._rows.residuals[rows])
 
-    def _losses(self, rows=slice(None)):
-        return self.objective.loss.rows(rows).values(self._rows.Z[rows], self._rows.residuals[rows])
-
     @cached_property
     def value(self):
         return self.objective.value(self.W, self._rows)
@@ -93,10 +90,14 @@ class Point:
 
     def scaled_dual_cost(self, theta):
         """What the dual objective loses when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,)."""
-        weights = self.objective.weights
-        return sum(
-            self.objective.over_rows(lambda rows: (weights[rows] * shrinking_cost(self._losses(rows), theta)).sum(axis=0))
-        )
+        objective = self.objective
+
+        def of_block(rows):
+            loss, Z, residuals = objective.loss.rows(rows), self._rows.Z[rows], self._rows.residuals[rows]
+            cost = shrinking_cost(loss.wrong(residuals), theta, lambda far: loss.rows(far).values(Z[far], residuals[far]))
+            return weighted_sums(objective.weights[rows], cost)
+
+        return sum(objective.over_rows(of_block))
 
     def residuals(self, rows):
         """Derivatives of the loss in the scores of some rows (an index array)."""

@@ -23,12 +23,15 @@ class Targets:
         Every column sums to one.
     total : float
         Sum of the weights before they were normalised: S of the objective.
+    factors : ndarray of shape (n_classes,) or (n_classes, 2), or None
+        Class weights, on top of the rows' own: of each class, or of each class and its rest; None where all are one.
     """
 
     classes: np.ndarray
     loss: Logistic | Softmax
     weights: np.ndarray
     total: float
+    factors: np.ndarray | None
 
 
 def encode(y, sample_weight, class_weight, multi_class):
@@ -55,19 +58,21 @@ def encode(y, sample_weight, class_weight, multi_class):
     largest = float(sample_weight.max(initial=0))
     if largest == 0:
         raise ValueError("sample_weight is zero everywhere; at least two classes need rows with a positive weight.")
-    weights = sample_weight / largest  # so that no sum overflows
+    weights, factors = sample_weight / largest, None  # so that no sum overflows
     if isinstance(class_weight, dict):
         factors = _factors(labels, class_weight)
         most = max(float(factors.max()), 1e-300)
         weights, largest = weights * (factors / most)[codes], largest * most
-    labels, codes = _weighted_classes(labels, codes, weights)
+    kept, codes = _weighted_classes(labels, codes, weights)
+    factors, labels = factors if factors is None else factors[kept], labels[kept]
     multinomial = multi_class == "multinomial" and len(labels) > 2
     loss = Softmax(codes, len(labels)) if multinomial else Logistic(_signs(codes, len(labels)))
     columns = weights[:, None]
     if class_weight == "balanced":
         columns = _balanced_tasks(columns, loss.signs < 0) if not multinomial else _balanced(weights, codes)
+        factors = _balancing(codes, weights, pairs=not multinomial and len(labels) > 2)
     total = float(columns[:, 0].sum())
-    return Targets(labels, loss, columns / columns.sum(axis=0), total * largest)
+    return Targets(labels, loss, columns / columns.sum(axis=0), total * largest, factors)
 
 
 def check_weights(sample_weight, n_samples):
@@ -129,14 +134,14 @@ def _factors(labels, class_weight):
 
 
 def _weighted_classes(labels, codes, weights):
-    """Drop labels whose total weight is zero: their rows are as good as absent."""
+    """Which labels have a positive total weight (rows of others are as good as absent), and the codes without the others."""
     kept = np.bincount(codes, weights, len(labels)) > 0
     if kept.sum() < 2:
         seen = labels[kept].tolist()
         what = "y has one class only" if len(labels) == 1 else "only one class in y has a positive total weight"
         raise ValueError(f"A classifier needs at least two classes, but {what}: {seen}.")
     renumbered = np.where(kept, np.cumsum(kept) - 1, 0)
-    return labels[kept], renumbered[codes]
+    return kept, renumbered[codes]
 
 
 def _signs(codes, n_classes):
@@ -155,3 +160,11 @@ def _balanced(weights, codes):
     """Weigh all classes equally."""
     sums = np.bincount(codes, weights)
     return (weights.sum() / len(sums) * (weights / sums[codes]))[:, None]
+
+
+def _balancing(codes, weights, pairs):
+    """Factors that balancing comes to: of each class or, in pairs, of each class and its rest."""
+    inside = np.bincount(codes, weights)
+    sums = np.stack([inside, weights.sum() - inside], axis=1) if pairs else inside
+    with np.errstate(over="ignore"):
+        return weights.sum() / (2 if pairs else len(inside)) / sums

@@ -1,6 +1,7 @@
 """Whether a hyperplane parts the classes."""
 
 from sklearn_xent._classifier import CrossEntropyClassifier
+from sklearn_xent._parameters import check_params
 from sklearn_xent._separation import Separation, SeparationWarning
 
 __all__ = ["Separation", "SeparationWarning", "find_separation"]
@@ -46,6 +47,6 @@ def find_separation(X, y, sample_weight=None, *, multi_class="ovr", fit_intercep
     True
     """
     probe = CrossEntropyClassifier(multi_class=multi_class, fit_intercept=fit_intercept)
-    probe._check_params()
+    check_params(probe)
     X, _, targets = probe._check_data(X, y, sample_weight)
     return probe._separation(X, targets)

@@ -216,6 +216,13 @@ def test_every_contender_says_what_it_cannot_do():
     assert [peer.name for peer in PEERS if not peer.excuse(problem)] == ["saga"]
 
 
+def test_the_table_of_certificates_has_a_line_a_workload():
+    lines = costs.certificates(quick=True, repeats=1).splitlines()
+    assert len(lines) == 2 + len(costs.TALL)
+    shares = [float(line.split("|")[-2].strip(" %")) for line in lines[2:]]
+    assert all(0 < share < 50 for share in shares)
+
+
 def test_the_table_of_costs_has_a_line_a_shape():
     lines = costs.table([(500, 5, 2, "ovr"), (300, 4, 3, "multinomial")]).splitlines()
     assert len(lines) == 4

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parent.parent / "sklearn_xent"
 #: A module may import from lower layers, and from those that its own layer lists as helpers.
 LAYERS = [
-    {"_checks", "_threads", "_linalg", "_curvature", "_separation", "_callbacks"},
+    {"_checks", "_threads", "_linalg", "_curvature", "_separation", "_callbacks", "_summary", "_version"},
     {"_losses", "_penalty", "_design"},
     {"losses"},
     {"_line"},
@@ -16,6 +16,7 @@ LAYERS = [
     {"_objective", "_targets"},
     {"_certificate", "_minimise", "_reductions", "_model", "_costs"},
     {"solvers"},
+    {"_parameters"},
     {"_classifier"},
     {"separation"},
     {""},

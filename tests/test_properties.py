@@ -1,14 +1,16 @@
 """Properties of any fit: what may not matter does not matter."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
+import pytest
 import reference
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent import CrossEntropyClassifier, _design, _objective, _threads
 from sklearn_xent._design import row_blocks
 from sklearn_xent.solvers import SOLVERS
 
@@ -88,6 +90,22 @@ def test_without_penalty_scaling_a_column_scales_its_coefficient(problem, multi_
     params = {"C": np.inf, "multi_class": multi_class}
     plain, scaled = (fit(data, y, weights, params, tol=1e-10) for data in (X, X * scale))
     np.testing.assert_allclose(scaled.coef_ * scale, plain.coef_, rtol=1e-4, atol=1e-5)
+
+
+@quick
+@given(problems, parameters, st.integers(1, 3), st.integers(16, 400))
+def test_neither_the_size_of_blocks_nor_the_number_of_threads_matters(problem, params, n_threads, elements):
+    X, y, weights = reference.make_problem(**problem)
+    plain = fit(X, y, weights, params)
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(n_threads) as pool:
+        for module in (_design, _objective):
+            patch.setattr(module, "row_blocks", lambda n_rows, width, _=None: row_blocks(n_rows, width, elements))
+        patch.setattr(_threads, "WORTH_THREADS", 0)
+        token = _threads._threads.set((pool, n_threads))
+        cut = fit(X, y, weights, params)
+        _threads._threads.reset(token)
+    np.testing.assert_allclose(cut.history_["objective"][-1], plain.history_["objective"][-1], rtol=1e-11)
+    alike(plain, cut, X)
 
 
 @quick

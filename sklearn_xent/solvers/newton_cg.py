@@ -7,7 +7,6 @@ from sklearn_xent._model import ImplicitModel
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import newton_iterations
 
-
 ENOUGH = 0.75  # of the tolerance: what a step aims at, its gradient being what the model says only nearly
 
 
@@ -34,8 +33,8 @@ class NewtonCG(Solver):
     def _run(self, point, monitor, random_state):
         first, smooth = [], point.objective.penalty.smooth
 
-        def enough(squared, residual):
-            return smooth and monitor.certificate.expects(residual, squared) <= ENOUGH * monitor.target
+        def enough(residual):
+            return monitor.certificate.expects(residual) <= ENOUGH * monitor.target
 
         def build(place):
             size = _norm(place)

@@ -1,0 +1,150 @@
+"""A fitted model in words: what was asked for, what was done, how sure it is, what came out."""
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from sklearn.utils.validation import _check_feature_names_in
+
+LEFT = 18  # columns of text for the names of facts
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Facts and the largest coefficients; prints as text, shows as HTML in a notebook.
+
+    Attributes
+    ----------
+    title : str
+    facts : dict of str
+        What is known, in words, by what it is about.
+    header : tuple of str
+        Names of the columns of `rows`.
+    rows : list of tuple of str
+        One largest coefficient each.
+    note : str
+        What the last column means.
+    """
+
+    title: str
+    facts: dict
+    header: tuple
+    rows: list
+    note: str
+
+    def __str__(self):
+        facts = [f"{name:<{LEFT}}{value}" for name, value in self.facts.items()]
+        table = [self.header, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        align = [str.ljust] * (len(self.header) - 2) + [str.rjust] * 2  # names, and two columns of numbers
+        cells = [[to(cell, width) for to, cell, width in zip(align, row, widths, strict=True)] for row in table]
+        return "\n".join([self.title, "=" * len(self.title), *facts, "", *map("  ".join, cells), "", self.note])
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        facts = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self.facts.items())
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.header)
+        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>" for cells in self.rows)
+        return (
+            f'<div class="sklearn-xent-summary"><table><caption>{escape(self.title)}</caption><tbody>{facts}</tbody></table>'
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{escape(self.note)}</p></div>"
+        )
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a fit was asked for, kept with it: parameters may be set anew afterwards.
+
+    Attributes
+    ----------
+    C, l1_ratio, tol : float
+    n_rows : int
+    total : float
+        S of the objective, the sum of the weights.
+    factors : ndarray of shape (n_classes,) or (n_classes, 2), or None
+        Class weights used: of each class, or of each class and its rest (One-vs-Rest, balanced); None where all weigh one.
+    target : float
+        The gap that `tol` asks for.
+    """
+
+    C: float
+    l1_ratio: float
+    tol: float
+    n_rows: int
+    total: float
+    factors: np.ndarray | None
+    target: float
+
+    @classmethod
+    def of(cls, estimator, n_rows, targets, target):
+        """Take down what an estimator was fitted with."""
+        C, l1_ratio, tol = float(estimator.C), float(estimator.l1_ratio), float(estimator.tol)
+        return cls(C, l1_ratio, tol, n_rows, targets.total, targets.factors, target)
+
+
+def summarise(estimator, terms, multinomial, n_coefficients):
+    """Return the `Summary` of a fitted estimator with its `n_coefficients` largest coefficients."""
+    coef = np.asarray(estimator.coef_.toarray() if hasattr(estimator.coef_, "toarray") else estimator.coef_)
+    classes, n_features = [str(label) for label in estimator.classes_.tolist()], coef.shape[1]
+    facts = {
+        "data": f"{terms.n_rows:,} rows, {n_features:,} features, {len(classes)} classes",
+        "loss": _kind(classes, multinomial),
+        "penalty": _penalty(terms),
+        "class weights": _class_weights(classes, terms.factors),
+        "solver": f"{estimator.solver_}, {estimator.n_iter_[0]} iterations, {estimator.n_passes_:.1f} passes over the data",
+        "status": _status(estimator),
+        "optimality gap": f"{estimator.optimality_gap_:.2g}, where tol = {terms.tol:g} asks for {terms.target:.2g}",
+        "objective": f"{estimator.history_['objective'][-1]:.6g}",
+        "coefficients": f"{np.count_nonzero(coef):,} of {coef.size:,} are not zero",
+    }
+    names, of_class = _check_feature_names_in(estimator), ("class",) if len(coef) > 1 else ()
+    rows = []
+    for place in np.argsort(-np.abs(coef), axis=None, kind="stable")[:n_coefficients]:
+        k, j = np.unravel_index(place, coef.shape)
+        with np.errstate(over="ignore"):
+            numbers = (f"{coef[k, j]:.4g}", f"{np.exp(coef[k, j]):.4g}")
+        rows.append((*(classes[k : k + 1] if of_class else ()), str(names[j]), *numbers))
+    return Summary(
+        title=type(estimator).__name__,
+        facts=facts,
+        header=(*of_class, "feature", "coefficient", "odds ratio"),
+        rows=rows,
+        note=_note(classes, multinomial),
+    )
+
+
+def _kind(classes, multinomial):
+    if multinomial:
+        return "softmax cross-entropy"
+    return "binary cross-entropy" if len(classes) == 2 else "One-vs-Rest, a binary cross-entropy a class"
+
+
+def _penalty(terms):
+    if np.isinf(terms.C):
+        return "none (C = inf, lambda = 0)"
+    strength = 1 / terms.C / terms.total
+    name = {0.0: "ridge", 1.0: "lasso"}.get(float(terms.l1_ratio), f"elastic net, l1_ratio = {terms.l1_ratio:g}")
+    return f"{name}, C = {terms.C:g}, which is lambda = 1 / (C S) = {strength:.4g} with S = {terms.total:g}"
+
+
+def _class_weights(classes, factors):
+    if factors is None:
+        return "all 1"
+    if factors.ndim == 1:
+        return ", ".join(f"{label}: {factor:.4g}" for label, factor in zip(classes, factors, strict=True))
+    pairs = zip(classes, factors, strict=True)
+    return ", ".join(f"{label}: {inside:.4g} (its rest: {outside:.4g})" for label, (inside, outside) in pairs)
+
+
+def _status(estimator):
+    separation = estimator.separation_
+    return str(estimator.status_) if separation is None else f"{estimator.status_}: {separation.describe()}"
+
+
+def _note(classes, multinomial):
+    unit = "The odds ratio is the factor on the odds"
+    if multinomial:
+        return f"{unit} of the class, against a class whose coefficient is zero, when the feature grows by one."
+    of = f"of {classes[1]}" if len(classes) == 2 else "of the class against the rest"
+    return f"{unit} {of} when the feature grows by one."

@@ -1,0 +1,63 @@
+"""Fits in threads, in forked and spawned processes, and from pickles: the same numbers."""
+
+import multiprocessing
+import pickle
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.exceptions import InconsistentVersionWarning
+
+from sklearn_xent import CrossEntropyClassifier, __version__
+
+JOBS = [{}, {"l1_ratio": 1.0, "C": 0.01}, {"multi_class": "multinomial"}, {"solver": "lbfgs"}]
+
+
+def coefficients(params):
+    """Fit and return what came out; importable by a spawned process."""
+    X, y = make_classification(6_000, 40, n_informative=10, n_classes=3, random_state=0)
+    fit = CrossEntropyClassifier(**params).fit(X, y)
+    return np.hstack([fit.coef_, fit.intercept_[:, None]])
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return [coefficients(params) for params in JOBS]
+
+
+def same(found, expected):
+    for one, other in zip(found, expected, strict=True):  # thread counts cut blocks elsewhere: rounding differs
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8)
+
+
+def test_threads_that_fit_at_once(alone):
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            same(list(pool.map(coefficients, JOBS)), alone)
+
+
+@pytest.mark.parametrize("method", sorted({"fork", "spawn"} & set(multiprocessing.get_all_start_methods())))
+def test_processes(alone, method, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(__file__).rpartition("/")[0], *sys.path])  # for the spawned one to import this file
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # Python 3.12 on fork
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            same(pool.map(coefficients, JOBS), alone)
+
+
+def test_a_pickle_carries_the_version():
+    X, y = make_classification(random_state=0)
+    fit = CrossEntropyClassifier().fit(X, y)
+    state = fit.__getstate__()
+    assert state["_sklearn_xent_version"] == __version__
+    again = pickle.loads(pickle.dumps(fit))
+    np.testing.assert_array_equal(again.predict_proba(X), fit.predict_proba(X))
+    assert not hasattr(again, "_sklearn_xent_version")
+    state["_sklearn_xent_version"] = "0.0.1"
+    other = CrossEntropyClassifier()
+    with pytest.warns(InconsistentVersionWarning, match=r"CrossEntropyClassifier from version 0\.0\.1"):
+        other.__setstate__(state)
+    np.testing.assert_array_equal(other.coef_, fit.coef_)
