@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
@@ -17,16 +16,16 @@ from sklearn_xent._minimise import Controls, Status
 from sklearn_xent._objective import Objective
 from sklearn_xent._parameters import check_params
 from sklearn_xent._penalty import ElasticNet
+from sklearn_xent._predictions import ACCEPTED, LinearPredictions
+from sklearn_xent._prior import prior_shift
 from sklearn_xent._separation import SUSPICIOUS, SeparationWarning, separation_of
 from sklearn_xent._summary import Terms, summarise
 from sklearn_xent._threads import team
 from sklearn_xent._version import VersionedPickle
 from sklearn_xent.solvers import name_of
 
-ACCEPTED = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32), "accept_large_sparse": True}
 
-
-class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredictions, ClassifierMixin, BaseEstimator):
     """Logistic regression: classification by cross-entropy, to a proven optimum.
 
     Minimises ``sum_i s_i loss_i / S + lambda (l1_ratio |W|_1 + (1 - l1_ratio) / 2 |W|²)`` with row weights
@@ -44,6 +43,14 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMi
     class_weight : None, "balanced" or dict, default=None
         Factors on the rows of each class. "balanced" weighs all classes equally; One-vs-Rest balances each binary
         task, its one class against the rest. A dict may name classes that `y` lacks; classes it does not name weigh 1.
+    prior_correction : bool, default=False
+        Whether probabilities speak of the population that was sampled rather than the one that `class_weight` makes of it: the
+        intercepts are moved by the difference that the weights made to the log-odds of the classes, ``-log(weight of
+        the class / weight of the rest)`` for a task, ``-log(weight)`` for softmax (King & Zeng 2001, section 4.1). Exact for a
+        well-specified model without penalty, approximate otherwise.
+    prior : None or dict, default=None
+        Shares of the classes in the population, where the sample was drawn by class (case-control); implies the
+        correction. One class may be left out; it has the rest.
     multi_class : {"ovr", "multinomial"}, default="ovr"
         For three classes and more: one binary task a class, or softmax.
     solver : str or Solver, default="auto"
@@ -68,6 +75,8 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMi
         Coefficients, one row for two classes.
     intercept_ : ndarray of shape (1 or n_classes,)
         Intercepts.
+    prior_shift_ : ndarray of shape (1 or n_classes,)
+        What `prior_correction` or `prior` added to `intercept_`; zero without.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -112,6 +121,8 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMi
         l1_ratio=0.0,
         fit_intercept=True,
         class_weight=None,
+        prior_correction=False,
+        prior=None,
         multi_class="ovr",
         solver="auto",
         tol=1e-8,
@@ -124,6 +135,8 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMi
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
+        self.prior_correction = prior_correction
+        self.prior = prior
         self.multi_class = multi_class
         self.solver = solver
         self.tol = tol
@@ -189,6 +202,7 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMi
         X, y, targets = self._check_data(X, y, sample_weight)
         multinomial = self.multi_class == "multinomial" and len(targets.classes) > 2
         watch = tasks.begin(X, y, sample_weight, {"classes_": targets.classes, "_multinomial": multinomial})
+        shift = prior_shift(targets, self.prior_correction, self.prior, multinomial)
         penalty = ElasticNet.from_C(self.C, self.l1_ratio, targets.total, X.shape[1])
         design = as_design(X)
         with team(design.size * targets.loss.n_outputs):
@@ -204,7 +218,8 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMi
             if np.isinf(self.C) and not solution.interruption and _suspicious(design, solution):
                 self.separation_ = self._separation(X, targets)
         self.classes_, self._multinomial = targets.classes, multinomial
-        self.coef_, self.intercept_ = solution.coef, solution.intercept
+        self.prior_shift_ = shift
+        self.coef_, self.intercept_ = solution.coef, solution.intercept + shift
         self.n_iter_ = np.array([solution.n_iter], dtype=np.int32)
         self.n_passes_ = solution.n_passes
         self.solver_ = name_of(solver)
@@ -237,8 +252,7 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMi
         known = self.warm_start and hasattr(self, "coef_")
         if not known or self.coef_.shape != shape or self.classes_.tolist() != classes.tolist():
             return None
-        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
-        return coef, self.intercept_
+        return self._dense_coef(), self.intercept_ - self.prior_shift_
 
     def _warn_unless_converged(self):
         if self.status_ == Status.CONVERGED:
@@ -257,73 +271,6 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMi
             ConvergenceWarning,
             stacklevel=3 + FRAMES,
         )
-
-    def _scores(self, X):
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **ACCEPTED)
-        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
-        return as_design(X).dot(coef) + self.intercept_
-
-    def decision_function(self, X):
-        """Scores: log-odds of the second class for two classes, one column a class otherwise.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Scores.
-        """
-        return _targets.decision(self._scores(X))
-
-    def predict_log_proba(self, X):
-        """Log-probabilities, computed from the scores: finite at every finite score.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Logarithms of the probabilities, in the order of `classes_`.
-        """
-        return _targets.log_probabilities(self._scores(X), self._multinomial)
-
-    def predict_proba(self, X):
-        """Probabilities; One-vs-Rest scores are normalised over the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities, in the order of `classes_`; each row sums to one.
-        """
-        return np.exp(self.predict_log_proba(X))
-
-    def predict(self, X):
-        """Labels of the largest probability; the first of `classes_` among equals.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels.
-        """
-        probabilities = self.predict_proba(X)
-        return self.classes_[np.argmax(probabilities, axis=1)]
 
     @property
     def estimators_(self):
@@ -367,30 +314,6 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, ClassifierMi
         check_is_fitted(self)
         check_integer("n_coefficients", n_coefficients, 0)
         return summarise(self, self._terms, self._multinomial, n_coefficients)
-
-    def sparsify(self):
-        """Store `coef_` as a CSR matrix: smaller where a lasso set most of it to zero.
-
-        Returns
-        -------
-        CrossEntropyClassifier
-            This estimator.
-        """
-        check_is_fitted(self)
-        self.coef_ = sparse.csr_matrix(self.coef_)
-        return self
-
-    def densify(self):
-        """Store `coef_` as an array again.
-
-        Returns
-        -------
-        CrossEntropyClassifier
-            This estimator.
-        """
-        check_is_fitted(self)
-        self.coef_ = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
-        return self
 
 
 def _suspicious(design, solution):

@@ -22,13 +22,15 @@ def check_params(estimator):
     check_real("tol", estimator.tol, "a finite number of at least 0", lambda v: 0 <= v < np.inf)
     check_integer("max_iter", estimator.max_iter, 1)
     check_option("multi_class", estimator.multi_class, MULTI_CLASS)
-    for name in ("fit_intercept", "warm_start"):
+    for name in ("fit_intercept", "warm_start", "prior_correction"):
         if not isinstance(getattr(estimator, name), bool | np.bool_):
             raise TypeError(f"{name} must be True or False; got {getattr(estimator, name)!r}.")
     verbose = estimator.verbose
     check_integer("verbose", int(verbose) if isinstance(verbose, bool | np.bool_) else verbose, 0)
     if not (estimator.class_weight is None or isinstance(estimator.class_weight, dict)):
         check_option("class_weight", estimator.class_weight, ("balanced",))
+    if not (estimator.prior is None or isinstance(estimator.prior, dict)):
+        raise TypeError(f"prior must be None or a dict of the classes' shares; got {estimator.prior!r}.")
     return _check_solver(estimator.solver), check_random_state(estimator.random_state)
 
 

@@ -85,7 +85,7 @@ class Terms:
 
 def summarise(estimator, terms, multinomial, n_coefficients):
     """Return the `Summary` of a fitted estimator with its `n_coefficients` largest coefficients."""
-    coef = np.asarray(estimator.coef_.toarray() if hasattr(estimator.coef_, "toarray") else estimator.coef_)
+    coef = estimator._dense_coef()
     classes, n_features = [str(label) for label in estimator.classes_.tolist()], coef.shape[1]
     facts = {
         "data": f"{terms.n_rows:,} rows, {n_features:,} features, {len(classes)} classes",

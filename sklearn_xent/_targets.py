@@ -23,6 +23,8 @@ class Targets:
         Every column sums to one.
     total : float
         Sum of the weights before they were normalised: S of the objective.
+    shares : ndarray of shape (n_classes,)
+        Shares of the classes by sample weight, class weights aside; they sum to one.
     factors : ndarray of shape (n_classes,) or (n_classes, 2), or None
         Class weights, on top of the rows' own: of each class, or of each class and its rest; None where all are one.
     """
@@ -31,6 +33,7 @@ class Targets:
     loss: Logistic | Softmax
     weights: np.ndarray
     total: float
+    shares: np.ndarray
     factors: np.ndarray | None
 
 
@@ -55,7 +58,7 @@ def encode(y, sample_weight, class_weight, multi_class):
         If fewer than two classes have weight, or `class_weight` weights none of them.
     """
     labels, codes = _coded(y)
-    largest = float(sample_weight.max(initial=0))
+    largest, sizes = float(sample_weight.max(initial=0)), np.bincount(codes, sample_weight, len(labels))
     if largest == 0:
         raise ValueError("sample_weight is zero everywhere; at least two classes need rows with a positive weight.")
     weights, factors = sample_weight / largest, None  # so that no sum overflows
@@ -64,7 +67,7 @@ def encode(y, sample_weight, class_weight, multi_class):
         most = max(float(factors.max()), 1e-300)
         weights, largest = weights * (factors / most)[codes], largest * most
     kept, codes = _weighted_classes(labels, codes, weights)
-    factors, labels = factors if factors is None else factors[kept], labels[kept]
+    factors, labels, sizes = factors if factors is None else factors[kept], labels[kept], sizes[kept]
     multinomial = multi_class == "multinomial" and len(labels) > 2
     loss = Softmax(codes, len(labels)) if multinomial else Logistic(_signs(codes, len(labels)))
     columns = weights[:, None]
@@ -72,7 +75,7 @@ def encode(y, sample_weight, class_weight, multi_class):
         columns = _balanced_tasks(columns, loss.signs < 0) if not multinomial else _balanced(weights, codes)
         factors = _balancing(codes, weights, pairs=not multinomial and len(labels) > 2)
     total = float(columns[:, 0].sum())
-    return Targets(labels, loss, columns / columns.sum(axis=0), total * largest, factors)
+    return Targets(labels, loss, columns / columns.sum(axis=0), total * largest, sizes / sizes.sum(), factors)
 
 
 def check_weights(sample_weight, n_samples):

@@ -1,0 +1,133 @@
+"""From a linear classifier's scores to log-probabilities, labels and margins."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_xent import _targets
+from sklearn_xent._design import as_design
+
+ACCEPTED = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32), "accept_large_sparse": True}
+
+
+class LinearPredictions:
+    """Predictions of an estimator with `coef_`, `intercept_`, `classes_` and `_multinomial`; ties go to the first class."""
+
+    def _scores(self, X):
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **ACCEPTED)
+        return as_design(X).dot(self._dense_coef()) + self.intercept_
+
+    def _dense_coef(self):
+        return self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+
+    def decision_function(self, X):
+        """Scores: log-odds of the second class for two classes, one column a class otherwise.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Scores.
+        """
+        return _targets.decision(self._scores(X))
+
+    def predict_log_proba(self, X):
+        """Log-probabilities, computed from the scores: finite at every finite score.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Logarithms of the probabilities, in the order of `classes_`.
+        """
+        return _targets.log_probabilities(self._scores(X), self._multinomial)
+
+    def predict_proba(self, X):
+        """Probabilities; One-vs-Rest scores are normalised over the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of `classes_`; each row sums to one.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def predict(self, X):
+        """Labels of the largest probability; the first of `classes_` among equals.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+    def decision_margin(self, X):
+        """By how much the likeliest class leads: the difference of the two highest log-probabilities.
+
+        Zero is a tie, which `predict` gives to the first of `classes_`; ``log(10)`` says ten times as likely as any other.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Margins, at least zero.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_xent import CrossEntropyClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> margin = CrossEntropyClassifier().fit(X, y).decision_margin(X)
+        >>> int((margin < 0.5).sum()), bool(margin.min() >= 0)
+        (18, True)
+        """
+        two = np.partition(self.predict_log_proba(X), -2, axis=1)[:, -2:]
+        return two[:, 1] - two[:, 0]
+
+    def sparsify(self):
+        """Store `coef_` as a CSR matrix: smaller where a lasso set most of it to zero.
+
+        Returns
+        -------
+        CrossEntropyClassifier
+            This estimator.
+        """
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_matrix(self.coef_)
+        return self
+
+    def densify(self):
+        """Store `coef_` as an array again.
+
+        Returns
+        -------
+        CrossEntropyClassifier
+            This estimator.
+        """
+        check_is_fitted(self)
+        self.coef_ = self._dense_coef()
+        return self
