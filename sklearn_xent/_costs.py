@@ -48,7 +48,7 @@ class Costs:
         self.n_rows, self.row = design.shape[0], design.size / max(design.shape[0], 1)
         self.n_outputs, self.n_pairs = objective.shape[0], objective.n_pairs
         self.n_blocks, self.order = objective.n_blocks, objective.hessian_order
-        self.dimension = self.n_outputs * objective.shape[1]
+        self.dimension = max(1, self.n_outputs * objective.shape[1])
         self.multiply, self.gram = design.product_cost, design.gram_cost
         self._plans = {}
 

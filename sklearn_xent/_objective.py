@@ -38,10 +38,12 @@ class Objective:
     scale : ndarray of shape (n_features,) or None
         Units: the coefficient of ``X[:, j]`` is ``W[:, j] * scale[j]``. None: one, and zero for columns that the
         intercept makes redundant.
+    offset : ndarray of shape (n_samples, n_outputs), optional
+        What is added to the scores: columns whose coefficients are held.
     """
 
-    def __init__(self, design, loss, weights, penalty, fit_intercept, scale=None):
-        self.design, self.loss, self.weights = design, loss, weights
+    def __init__(self, design, loss, weights, penalty, fit_intercept, scale=None, offset=None):
+        self.design, self.loss, self.weights, self.offset = design, loss, weights, offset
         self.fit_intercept = fit_intercept
         self.scale = self._live.astype(float) if scale is None else scale
         self.penalty = penalty if scale is not None else penalty.rescaled(self.scale)
@@ -130,7 +132,8 @@ class Objective:
     def at(self, W, b=None):
         """Return the `Point` at coefficients `W` in this objective's units; `b` is where its intercept's search starts."""
         b = np.zeros(self.shape[0]) if b is None else b
-        return Point(self, W, b, self.scores(self.design, W) + b)
+        Z = self.scores(self.design, W) + b
+        return Point(self, W, b, Z if self.offset is None else Z + self.offset)
 
     def scores(self, design, W):
         """Scores of a design's rows, columns centred: an offset of the columns then stays out of the intercept."""
@@ -152,8 +155,10 @@ class Objective:
         return W, intercept + (W * self.scale) @ self.centre if self.fit_intercept else np.zeros_like(intercept)
 
     def origin(self):
-        """Return the `Origin`, where all coefficients are zero; needs no pass."""
+        """Return the `Origin`, where all coefficients are zero; needs no pass, unless rows differ by their offsets."""
         b = self.loss.constant_scores(self.weights) if self.fit_intercept else np.zeros(self.shape[0])
+        if self.offset is not None:
+            return self.at(np.zeros(self.shape), b)
         return Origin(self, np.zeros(self.shape), b, np.tile(b[:, None], self.design.shape[0]).T)
 
     @cached_property
@@ -201,6 +206,7 @@ class Objective:
         other = copy(self)
         other.design, other.loss = self.design.rows(rows), self.loss.rows(rows)
         other.weights = self.weights[rows] * factors
+        other.offset = None if self.offset is None else self.offset[rows]
         for name in ("row_weight", "constant_value"):
             other.__dict__.pop(name, None)
         return other
@@ -212,7 +218,7 @@ class Objective:
         return self._variant(self.design.columns(columns), self.penalty.restrict(columns), self.scale[columns], columns)
 
     def _variant(self, design, penalty, scale, columns):
-        other = Objective(design, self.loss, self.weights, penalty, self.fit_intercept, scale)
+        other = Objective(design, self.loss, self.weights, penalty, self.fit_intercept, scale, self.offset)
         other.row_weight = self.row_weight
         other._moments = tuple(moment[columns] for moment in self._moments)
         return other
@@ -252,7 +258,8 @@ class Objective:
     def stochastic_gradient(self, W, b, rows):
         """Gradients in W and b of the loss of a batch of rows, scaled up to the whole; columns are centred."""
         batch, loss, weights = self.design.rows(rows), self.loss.rows(rows), self.weights[rows]
-        residuals = weights * loss.residuals(self.scores(batch, W) + b) * (self.design.shape[0] / len(rows))
+        Z = self.scores(batch, W) + (b if self.offset is None else b + self.offset[rows])
+        residuals = weights * loss.residuals(Z) * (self.design.shape[0] / len(rows))
         total = residuals.sum(axis=0)
         return self.pull_back(batch, residuals), total if self.fit_intercept else np.zeros_like(total)
 

@@ -79,7 +79,8 @@ class LinearPredictions:
         ndarray of shape (n_samples,)
             Labels.
         """
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[np.argmax(probabilities, axis=1)]
 
     def decision_margin(self, X):
         """By how much the likeliest class leads: the difference of the two highest log-probabilities.

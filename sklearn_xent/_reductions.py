@@ -70,7 +70,9 @@ class Rotation:
         self.axes, self.lengths = vectors[:, kept], np.sqrt(values[kept])
         design, ones = Dense(self.axes * self.lengths), np.ones(np.count_nonzero(kept))
         penalty = ElasticNet(0 * ones, ones)
-        self.objective = Objective(design, objective.loss, objective.weights, penalty, objective.fit_intercept)
+        self.objective = Objective(
+            design, objective.loss, objective.weights, penalty, objective.fit_intercept, offset=objective.offset
+        )
 
     def back(self, coef, intercept):
         """Return the point of the whole objective that a solution of the rotated one stands for; one pass."""

@@ -6,6 +6,8 @@ from html import escape
 import numpy as np
 from sklearn.utils.validation import _check_feature_names_in
 
+from sklearn_xent._tables import as_html, as_text
+
 LEFT = 18  # columns of text for the names of facts
 
 
@@ -34,21 +36,16 @@ class Summary:
 
     def __str__(self):
         facts = [f"{name:<{LEFT}}{value}" for name, value in self.facts.items()]
-        table = [self.header, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        align = [str.ljust] * (len(self.header) - 2) + [str.rjust] * 2  # names, and two columns of numbers
-        cells = [[to(cell, width) for to, cell, width in zip(align, row, widths, strict=True)] for row in table]
-        return "\n".join([self.title, "=" * len(self.title), *facts, "", *map("  ".join, cells), "", self.note])
+        table = as_text(self.header, self.rows, n_names=len(self.header) - 2)
+        return "\n".join([self.title, "=" * len(self.title), *facts, "", *table, "", self.note])
 
     __repr__ = __str__
 
     def _repr_html_(self):
         facts = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self.facts.items())
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.header)
-        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>" for cells in self.rows)
         return (
             f'<div class="sklearn-xent-summary"><table><caption>{escape(self.title)}</caption><tbody>{facts}</tbody></table>'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{escape(self.note)}</p></div>"
+            f"{as_html(self.header, self.rows)}<p>{escape(self.note)}</p></div>"
         )
 
 

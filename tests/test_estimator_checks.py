@@ -3,11 +3,12 @@
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent import CrossEntropyClassifier, RejectOptionClassifier
 from sklearn_xent.solvers import SOLVERS
 
 VARIANTS = [
@@ -26,7 +27,14 @@ ESTIMATORS = [CrossEntropyClassifier(solver=solver, **variant) for solver in SOL
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
 
-@parametrize_with_checks(ESTIMATORS)
+REJECTING = [
+    RejectOptionClassifier(CrossEntropyClassifier()),
+    RejectOptionClassifier(LogisticRegression(), threshold=0.0),
+    RejectOptionClassifier(CrossEntropyClassifier(multi_class="multinomial", tol=1e-14), coverage=1.0, cv=2),
+]
+
+
+@parametrize_with_checks([*ESTIMATORS, *REJECTING])
 def test_estimator_checks(estimator, check):
     check(estimator)
 

@@ -8,8 +8,8 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parent.parent / "sklearn_xent"
 #: A module may import from lower layers, and from those that its own layer lists as helpers.
 LAYERS = [
-    {"_checks", "_threads", "_linalg", "_curvature", "_separation", "_callbacks", "_summary", "_version"},
-    {"_losses", "_penalty", "_design"},
+    {"_checks", "_threads", "_linalg", "_curvature", "_separation", "_callbacks", "_version", "_tables"},
+    {"_losses", "_penalty", "_design", "_summary", "_calibration", "_rejection"},
     {"losses"},
     {"_line"},
     {"_point"},
@@ -18,9 +18,11 @@ LAYERS = [
     {"solvers"},
     {"_parameters", "_predictions", "_prior"},
     {"_classifier"},
-    {"separation"},
+    {"separation", "_information"},
+    {"_likelihood", "_held"},
+    {"inference"},
     {""},
-    {"_plots"},
+    {"_plots", "displays"},
     {"__main__"},
 ]
 WITHIN_A_LAYER = {("_minimise", "_certificate"), ("solvers", "solvers")}

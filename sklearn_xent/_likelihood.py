@@ -1,0 +1,186 @@
+"""The likelihoods of a fitted classifier: one for each One-vs-Rest task, one for softmax, each with its free parameters."""
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax
+
+from sklearn_xent._design import as_design
+from sklearn_xent._information import Rows, group_sums, information, inverse, outer_products
+
+MOST_STEPS = 4
+EXACT, NEAR = 1e-9, 0.5  # standard errors from the optimum: where steps end, and beyond which a fit is not moved
+
+
+class Likelihood:
+    """A likelihood in its free parameters, at the fit.
+
+    Attributes
+    ----------
+    labels : list of str
+        What each output is about.
+    params : ndarray of shape (n_outputs, n_parameters)
+        Intercept (if there is one) and coefficients.
+    log_likelihood : float
+        Without class weights, without penalty.
+    """
+
+    def __init__(self, X, member, weight, factors, fit_intercept):
+        self.X, self.member, self.weight, self.factors, self.fit_intercept = X, member, weight, factors, int(fit_intercept)
+        self.design = as_design(X)
+
+    def _evaluate(self, coef, intercept, shift, labels, coupling):
+        """Fill in the rest: `shift` is in the reported intercept, but not in the scores of the fit."""
+        self.shift, self.labels, self._coupling = shift, labels, coupling
+        self._place(coef, intercept)
+
+    def _place(self, coef, intercept):
+        self.coef, self.intercept = coef, intercept
+        self.params = np.column_stack([intercept, coef]) if self.fit_intercept else coef
+        self.scores = self.design.dot(coef) + intercept - self.shift
+        self.log_likelihood = float(self.weight @ self._log_likelihoods())
+
+    def covariance(self, kind, groups, frequency, ridge):
+        """Covariance of the parameters, or None; those that are collinear; how many standard errors the fit was off.
+
+        A fit that is near its optimum is moved onto it by Newton steps: its tolerance is on the objective, whose square
+        root is what is left in the coefficients.
+        """
+        weights = self.weight * self.factors
+        rows, first = Rows(self.design, weights, self.fit_intercept), None
+        back = rows.back(len(self.labels))
+        for _ in range(MOST_STEPS):
+            bread, gradient = self._newton(rows, weights, ridge)
+            inverted, collinear = inverse(bread)
+            if inverted is None:
+                return None, collinear, np.nan
+            distance = float(np.sqrt(max(gradient @ inverted @ gradient, 0)))
+            first = distance if first is None else first
+            if distance < EXACT or first > NEAR:
+                break
+            step = (back @ inverted @ gradient).reshape(self.params.shape)
+            self._place(self.coef - step[:, self.fit_intercept :], self.intercept - step[:, : self.fit_intercept].sum(axis=1))
+        if kind != "classical":
+            inverted = inverted @ self._meat(rows, self._residuals(), weights, kind, groups, frequency) @ inverted
+        return back @ inverted @ back.T, collinear, first
+
+    def _newton(self, rows, weights, ridge):
+        """Information and gradient of the penalised likelihood, in the scaled columns."""
+        units = np.append(np.zeros(self.fit_intercept), np.square(rows.scale)) * ridge
+        scaled = self.coef / np.where(rows.scale > 0, rows.scale, 1) * units[self.fit_intercept :]
+        everybody = np.zeros(len(weights), dtype=int)
+        gradient = group_sums(rows, self._residuals() * weights[:, None], everybody)[0]
+        gradient += np.hstack([np.zeros((len(self.labels), self.fit_intercept)), self._coupling @ scaled]).ravel()
+        return information(rows, self._curvatures(), weights) + np.kron(self._coupling, np.diag(units)), gradient
+
+    def _meat(self, rows, residuals, weights, kind, groups, frequency):
+        """Sum of the outer products of the scores, of rows or of groups, with the correction for small samples."""
+        n = self.weight.sum() if frequency else np.count_nonzero(self.weight)
+        left = n - len(self.labels) * rows.width
+        if kind == "cluster":
+            sums = group_sums(rows, residuals * weights[:, None], groups)
+            n_groups = len(np.unique(groups[self.weight > 0]))
+            return sums.T @ sums * (n_groups / (n_groups - 1) * (n - 1) / left)
+        weight = self.weight if frequency else np.square(self.weight)
+        return outer_products(rows, residuals, weight * np.square(self.factors)) * (1 if kind == "HC0" else n / left)
+
+
+class BinaryLikelihood(Likelihood):
+    """The log-odds of a class against its rest."""
+
+    def __init__(self, X, member, weight, factors, fit_intercept, coef, intercept, shift, label):
+        super().__init__(X, member, weight, factors, fit_intercept)
+        self._evaluate(coef, intercept, shift, [f"log-odds of {label}"], np.ones((1, 1)))
+
+    def _log_likelihoods(self):
+        return log_expit(np.where(self.member, 1, -1) * self.scores[:, 0])
+
+    def _residuals(self):
+        return expit(self.scores) - self.member[:, None]
+
+    def _curvatures(self):
+        p = expit(self.scores)
+        return (p * expit(-self.scores))[:, :, None]
+
+    def log_odds(self, X, covariance):
+        """Log-odds of both classes of new rows, and their standard errors, shape (n_samples, 2)."""
+        design = as_design(X)
+        z, A = design.dot(self.coef) + self.intercept, _augmented(design, self.fit_intercept)
+        spread = np.sqrt(np.einsum("ij,jk,ik->i", A, covariance, A, optimize=True))
+        return np.hstack([-z, z]), np.column_stack([spread, spread])
+
+
+class SoftmaxLikelihood(Likelihood):
+    """Contrasts of the classes with the first; the others' scores are what is free."""
+
+    def __init__(self, X, member, weight, factors, fit_intercept, coef, intercept, shift, classes):
+        super().__init__(X, member, weight, factors, fit_intercept)
+        labels, n_free = [f"log-odds of {label} against {classes[0]}" for label in classes[1:]], len(classes) - 1
+        # A ridge penalty of all classes, minimised over their common shift, is this one of the contrasts.
+        coupling = np.eye(n_free) - np.ones((n_free, n_free)) / len(classes)
+        contrast, base = coef[1:] - coef[0], intercept[1:] - intercept[0]
+        self._evaluate(contrast, base, shift[1:] - shift[0], labels, coupling)
+
+    @property
+    def _all_scores(self):
+        return np.column_stack([np.zeros(len(self.scores)), self.scores])
+
+    def _log_likelihoods(self):
+        return log_softmax(self._all_scores, axis=1)[self.member]
+
+    def _residuals(self):
+        return softmax(self._all_scores, axis=1)[:, 1:] - self.member[:, 1:]
+
+    def _curvatures(self):
+        p = softmax(self._all_scores, axis=1)[:, 1:]
+        return p[:, :, None] * np.eye(p.shape[1]) - p[:, :, None] * p[:, None, :]
+
+    def log_odds(self, X, covariance):
+        """Log-odds of every class of new rows against the rest, and their standard errors, shape (n_samples, n_classes)."""
+        design = as_design(X)
+        A = _augmented(design, self.fit_intercept)
+        Z = np.column_stack([np.zeros(len(A)), design.dot(self.coef) + self.intercept])
+        n_free, q = self.params.shape
+        blocks = covariance.reshape(n_free, q, n_free, q)
+        joint = np.einsum("ij,kjlm,im->ikl", A, blocks, A, optimize=True)  # covariance of the scores of each row
+        log_odds, spread = np.empty_like(Z), np.empty_like(Z)
+        for k in range(Z.shape[1]):
+            others = np.delete(Z, k, axis=1)
+            log_odds[:, k] = Z[:, k] - logsumexp(others, axis=1)
+            slope = np.insert(-softmax(others, axis=1), k, 1.0, axis=1)[:, 1:]
+            spread[:, k] = np.sqrt(np.einsum("ik,ikl,il->i", slope, joint, slope))
+        return log_odds, spread
+
+
+def likelihoods(fitted, X, y, weight):
+    """Return the likelihoods of a fitted classifier on rows, their labels and sample weights.
+
+    Raises
+    ------
+    ValueError
+        If `y` has labels that the fit does not know.
+    """
+    classes = fitted.classes_.tolist()
+    member = np.asarray(y)[:, None] == fitted.classes_
+    if not np.all(member.any(axis=1) | (weight == 0)):
+        raise ValueError(f"y has labels that are not among the classes of the fit, {classes}.")
+    factors, coef, shift, names = fitted._terms.factors, fitted._dense_coef(), fitted.prior_shift_, list(map(str, classes))
+    of_class = np.ones(len(classes)) if factors is None else factors
+    common = X, member, weight
+    if fitted._multinomial:
+        return [SoftmaxLikelihood(*common, member @ of_class, fitted.fit_intercept, coef, fitted.intercept_, shift, names)]
+    tasks = []
+    for k in range(len(coef)):
+        own = member[:, k + len(classes) - len(coef)]
+        mine = np.where(own, *of_class[k]) if of_class.ndim > 1 else member @ of_class
+        place = slice(k, k + 1)
+        label = names[k + len(classes) - len(coef)]
+        tasks.append(
+            BinaryLikelihood(
+                X, own, weight, mine, fitted.fit_intercept, coef[place], fitted.intercept_[place], shift[place], label
+            )
+        )
+    return tasks
+
+
+def _augmented(design, fit_intercept):
+    A = design.dense_rows(slice(None), np.zeros(design.shape[1]), np.ones(design.shape[1]))
+    return np.hstack([np.ones((len(A), 1)), A]) if fit_intercept else A
