@@ -10,6 +10,8 @@ from sklearn_xent._rejection import risk_coverage_curve
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
+MOST_MARKERS = 60  # points of a line that are marked each
+
 
 def _pyplot():
     """Import matplotlib, or say how to get it."""
@@ -119,7 +121,8 @@ class ConvergenceDisplay:
         least = min(min(history["objective"]) for history in self.histories.values())
         for k, (name, history) in enumerate(self.histories.items()):
             values = np.array(history[quantity]) - (least if quantity == "objective" else 0)
-            style = {"color": COLOURS[k % len(COLOURS)], "marker": "o", "markersize": 3, "label": name} | kwargs
+            marker = "o" if len(values) <= MOST_MARKERS else ""
+            style = {"color": COLOURS[k % len(COLOURS)], "marker": marker, "markersize": 3, "label": name} | kwargs
             shown = np.maximum(values, 1e-16)  # zero has no logarithm
             self.lines_ += self.ax_.plot(history[against], shown, **style)
         what = "certified gap" if quantity == "gap" else "objective above the least reached"
@@ -182,6 +185,8 @@ class CoefficientDisplay:
         CoefficientDisplay
         """
         self.ax_ = _axes(ax)
+        from matplotlib.ticker import LogLocator, NullFormatter
+
         self.figure_ = self.ax_.figure
         rows = list(range(len(self.outputs))) if output is None else [self.outputs.index(output)]
         order = np.argsort(np.abs(self.coefficients[rows]).max(axis=0), kind="stable")[-n_features:]
@@ -196,8 +201,12 @@ class CoefficientDisplay:
                 error = np.abs(np.exp([self.lower[k, order], self.upper[k, order]]) - odds)
             style = {"fmt": "o", "markersize": 4, "capsize": 2, "color": COLOURS[i % len(COLOURS)], "label": self.outputs[k]}
             self.ax_.errorbar(odds, places - shift, xerr=error, **style)
+        self.ax_.set_ylim(-0.6, len(order) - 0.4)
         self.ax_.axvline(1, color="0.6", linewidth=1, zorder=0)
         self.ax_.set(xscale="log", yticks=places, yticklabels=[self.names[j] for j in order], xlabel="odds ratio")
+        self.ax_.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        self.ax_.xaxis.set_major_formatter("{x:g}")
+        self.ax_.xaxis.set_minor_formatter(NullFormatter())
         self.ax_.legend(loc="best", fontsize="small")
         return self
 
