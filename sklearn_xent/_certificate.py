@@ -108,7 +108,7 @@ class SampledDual:
         U = -point.loss_gradient - sum(self._of_runs(point, lambda rows, part: objective.pull_back(part, moved[rows])))
 
         def cost(theta):
-            """The dual objective's entropy is concave, zero at zero, and no more than the loss."""
+            """What shrinking loses at most: the dual's entropy is concave and zero at zero, so a share of the loss."""
             return (1 - theta) * point.value
 
         if not point.dual_feasible or (objective.fit_intercept and np.abs(moved.sum(axis=0)).max() > 1e-13):

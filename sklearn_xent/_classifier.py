@@ -47,10 +47,10 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         Whether probabilities speak of the population that was sampled rather than the one that `class_weight` makes of it: the
         intercepts are moved by the difference that the weights made to the log-odds of the classes, ``-log(weight of
         the class / weight of the rest)`` for a task, ``-log(weight)`` for softmax (King & Zeng 2001, section 4.1). Exact for a
-        well-specified model without penalty, approximate otherwise.
+        well-specified model without penalty; approximate with one, and for One-vs-Rest tasks whose rest has several weights.
     prior : None or dict, default=None
         Shares of the classes in the population, where the sample was drawn by class (case-control); implies the
-        correction. One class may be left out; it has the rest.
+        correction. One class may be left out; it has the rest. Of three classes and more, multinomial is the exact one.
     multi_class : {"ovr", "multinomial"}, default="ovr"
         For three classes and more: one binary task a class, or softmax.
     solver : str or Solver, default="auto"
@@ -299,7 +299,9 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         task = clone(self)
         task.__dict__.update({name: value for name, value in self.__dict__.items() if name not in self.get_params(deep=False)})
         task.coef_, task.intercept_ = self.coef_[k : k + 1], self.intercept_[k : k + 1]
-        task.classes_ = self.classes_ if len(self.classes_) == 2 else np.array([0, 1])
+        task.prior_shift_ = self.prior_shift_[k : k + 1]
+        if len(self.classes_) > 2:
+            task.classes_, task._terms = np.array([0, 1]), self._terms.of_task(k)
         return task
 
     def summary(self, n_coefficients=10):

@@ -18,17 +18,18 @@ from sklearn_xent._threads import in_threads
 
 PER_PRODUCT = 3  # multiplications of a dense product that take as long as one of a sparse product
 BLOCK_ELEMENTS = 2**16  # half a MiB of float64: a block and what is made of it stay in a level-2 cache
+_COUNTING = Lock()  # of all meters: one of their own would keep designs from being pickled
 
 
 class Meter:
     """Counts passes over the data: one pass is ``X @ d`` and then ``X.T @ r``."""
 
     def __init__(self):
-        self.passes, self._lock = 0.0, Lock()
+        self.passes = 0.0
 
     def read(self, share=1.0):
         """Record that a share of the data was read once."""
-        with self._lock:
+        with _COUNTING:
             self.passes += share / 2
 
 

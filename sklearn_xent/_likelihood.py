@@ -75,6 +75,11 @@ class Likelihood:
         """Sum of the outer products of the scores, of rows or of groups, with the correction for small samples."""
         n = self.weight.sum() if frequency else np.count_nonzero(self.weight)
         left = n - len(self.labels) * rows.width
+        if left <= 0 and kind != "HC0":
+            raise ValueError(
+                f"The weights sum to {n:.6g}, no more than the {len(self.labels) * rows.width} parameters: frequency weights "
+                "count rows; for shares of a population there is weights='probability'."
+            )
         if kind == "cluster":
             sums = group_sums(rows, residuals * weights[:, None], groups)
             n_groups = len(np.unique(groups[self.weight > 0]))
@@ -124,7 +129,7 @@ class SoftmaxLikelihood(Likelihood):
         return np.column_stack([np.zeros(len(self.scores)), self.scores])
 
     def _log_likelihoods(self):
-        return log_softmax(self._all_scores, axis=1)[self.member]
+        return np.where(self.member, log_softmax(self._all_scores, axis=1), 0).sum(axis=1)
 
     def _residuals(self):
         return softmax(self._all_scores, axis=1)[:, 1:] - self.member[:, 1:]
@@ -158,15 +163,17 @@ def likelihoods(fitted, X, y, weight):
     ValueError
         If `y` has labels that the fit does not know.
     """
-    classes = fitted.classes_.tolist()
+    classes, terms = fitted.classes_.tolist(), fitted._terms
     member = np.asarray(y)[:, None] == fitted.classes_
-    if not np.all(member.any(axis=1) | (weight == 0)):
+    absent = np.isin(y, np.array(terms.dropped, dtype=fitted.classes_.dtype))
+    if not np.all(member.any(axis=1) | absent | (weight == 0)):
         raise ValueError(f"y has labels that are not among the classes of the fit, {classes}.")
-    factors, coef, shift, names = fitted._terms.factors, fitted._dense_coef(), fitted.prior_shift_, list(map(str, classes))
+    weight = np.where(absent, 0.0, weight)
+    factors, coef, shift, names = terms.factors, fitted._dense_coef(), fitted.prior_shift_, list(map(str, classes))
     of_class = np.ones(len(classes)) if factors is None else factors
     common = X, member, weight
     if fitted._multinomial:
-        return [SoftmaxLikelihood(*common, member @ of_class, fitted.fit_intercept, coef, fitted.intercept_, shift, names)]
+        return [SoftmaxLikelihood(*common, member @ of_class, terms.fit_intercept, coef, fitted.intercept_, shift, names)]
     tasks = []
     for k in range(len(coef)):
         own = member[:, k + len(classes) - len(coef)]
@@ -175,7 +182,7 @@ def likelihoods(fitted, X, y, weight):
         label = names[k + len(classes) - len(coef)]
         tasks.append(
             BinaryLikelihood(
-                X, own, weight, mine, fitted.fit_intercept, coef[place], fitted.intercept_[place], shift[place], label
+                X, own, weight, mine, terms.fit_intercept, coef[place], fitted.intercept_[place], shift[place], label
             )
         )
     return tasks

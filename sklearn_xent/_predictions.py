@@ -79,8 +79,8 @@ class LinearPredictions:
         ndarray of shape (n_samples,)
             Labels.
         """
-        probabilities = self.predict_proba(X)
-        return self.classes_[np.argmax(probabilities, axis=1)]
+        scores = self._scores(X)
+        return self.classes_[_targets.likeliest(scores)]
 
     def decision_margin(self, X):
         """By how much the likeliest class leads: the difference of the two highest log-probabilities.
@@ -106,8 +106,8 @@ class LinearPredictions:
         >>> int((margin < 0.5).sum()), bool(margin.min() >= 0)
         (18, True)
         """
-        two = np.partition(self.predict_log_proba(X), -2, axis=1)[:, -2:]
-        return two[:, 1] - two[:, 0]
+        scores = self._scores(X)
+        return _targets.margins(scores, self._multinomial)
 
     def sparsify(self):
         """Store `coef_` as a CSR matrix: smaller where a lasso set most of it to zero.

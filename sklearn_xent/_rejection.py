@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.model_selection import cross_val_predict
-from sklearn.utils import indexable
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
 
@@ -179,10 +179,9 @@ class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         if target in (None, "threshold"):
             return (0.0 if target is None else float(self.threshold)), np.nan, np.nan
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        probabilities = self._out_of_fold(X, y, weight)[:, np.isin(np.unique(y), classes)]
-        known = np.isin(y, classes)  # a class may have rows without weight only
+        rows, probabilities = self._out_of_fold(X, y, weight, classes)
         coverage, risk, thresholds = risk_coverage_curve(
-            y[known], probabilities[known], classes=classes, sample_weight=None if weight is None else weight[known]
+            y[rows], probabilities, classes=classes, sample_weight=None if weight is None else weight[rows]
         )
         good = risk <= self.max_error if target == "max_error" else coverage >= self.coverage
         if not good.any():
@@ -196,9 +195,20 @@ class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         lowest = 0.0 if k == len(thresholds) - 1 else float(thresholds[k])  # all are accepted: so are others like them
         return lowest, float(coverage[k]), float(risk[k])
 
-    def _out_of_fold(self, X, y, weight):
-        params = {} if weight is None else {"params": {"sample_weight": weight}}
-        return cross_val_predict(clone(self.estimator), X, y, cv=self.cv, method="predict_proba", **params)
+    def _out_of_fold(self, X, y, weight, classes):
+        """Rows that some fold holds out, and their probabilities; the labels stay the user's, which class weights name."""
+        rows, found = [], []
+        for train, test in check_cv(self.cv, y, classifier=True).split(X, y):
+            weights = {} if weight is None else {"sample_weight": weight[train]}
+            fold = clone(self.estimator).fit(_safe_indexing(X, train), y[train], **weights)
+            test = test[np.isin(y[test], classes)]  # a class may have rows without weight only
+            known = np.isin(fold.classes_, classes)
+            probabilities = np.zeros((len(test), len(classes)))
+            columns = np.searchsorted(classes, fold.classes_[known])
+            probabilities[:, columns] = fold.predict_proba(_safe_indexing(X, test))[:, known]
+            rows.append(test)
+            found.append(probabilities)
+        return np.concatenate(rows), np.concatenate(found)
 
     def accepts(self, X):
         """Whether each row is decided.
@@ -225,9 +235,8 @@ class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         ndarray of shape (n_samples,)
             Of the labels' type where it can hold `reject_label`, else of objects.
         """
-        probabilities = self.predict_proba(X)
-        labels = self.classes_[probabilities.argmax(axis=1)]
-        rejected = probabilities.max(axis=1) < self.threshold_
+        check_is_fitted(self)
+        labels, rejected = self.estimator_.predict(X), ~self.accepts(X)
         if not rejected.any():
             return labels
         label = np.asarray(self.reject_label)
@@ -249,9 +258,9 @@ class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         -------
         float
         """
-        probabilities = self.predict_proba(X)
-        right = self.classes_[probabilities.argmax(axis=1)] == np.asarray(y)
-        return float(np.average(right & (probabilities.max(axis=1) >= self.threshold_), weights=sample_weight))
+        check_is_fitted(self)
+        right = self.estimator_.predict(X) == np.asarray(y)
+        return float(np.average(right & self.accepts(X), weights=sample_weight))
 
     def predict_proba(self, X):
         """Probabilities by the estimator, of every row.

@@ -1,6 +1,6 @@
 """A fitted model in words: what was asked for, what was done, how sure it is, what came out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
@@ -63,6 +63,9 @@ class Terms:
         Class weights used: of each class, or of each class and its rest (One-vs-Rest, balanced); None where all weigh one.
     target : float
         The gap that `tol` asks for.
+    fit_intercept : bool
+    dropped : list
+        Labels whose rows had no weight.
     """
 
     C: float
@@ -72,12 +75,22 @@ class Terms:
     total: float
     factors: np.ndarray | None
     target: float
+    fit_intercept: bool
+    dropped: list
 
     @classmethod
     def of(cls, estimator, n_rows, targets, target):
         """Take down what an estimator was fitted with."""
         C, l1_ratio, tol = float(estimator.C), float(estimator.l1_ratio), float(estimator.tol)
-        return cls(C, l1_ratio, tol, n_rows, targets.total, targets.factors, target)
+        intercept = bool(estimator.fit_intercept)
+        return cls(C, l1_ratio, tol, n_rows, targets.total, targets.factors, target, intercept, targets.dropped)
+
+    def of_task(self, k):
+        """Return the terms of a One-vs-Rest task; where its rest has several weights, their factor is NaN."""
+        if self.factors is None:
+            return self
+        pair = self.factors[k] if self.factors.ndim > 1 else (self.factors[k], np.nan)
+        return replace(self, factors=np.array(pair[::-1]))
 
 
 def summarise(estimator, terms, multinomial, n_coefficients):

@@ -4,7 +4,7 @@ import numbers
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_expit, log_softmax, logsumexp
+from scipy.special import log_expit, log_softmax
 from sklearn.utils import check_array
 
 from sklearn_xent._losses import Logistic, Softmax
@@ -27,6 +27,8 @@ class Targets:
         Shares of the classes by sample weight, class weights aside; they sum to one.
     factors : ndarray of shape (n_classes,) or (n_classes, 2), or None
         Class weights, on top of the rows' own: of each class, or of each class and its rest; None where all are one.
+    dropped : list
+        Labels in `y` that have no weight: their rows are as good as absent.
     """
 
     classes: np.ndarray
@@ -35,6 +37,7 @@ class Targets:
     total: float
     shares: np.ndarray
     factors: np.ndarray | None
+    dropped: list
 
 
 def encode(y, sample_weight, class_weight, multi_class):
@@ -58,16 +61,18 @@ def encode(y, sample_weight, class_weight, multi_class):
         If fewer than two classes have weight, or `class_weight` weights none of them.
     """
     labels, codes = _coded(y)
-    largest, sizes = float(sample_weight.max(initial=0)), np.bincount(codes, sample_weight, len(labels))
+    largest = float(sample_weight.max(initial=0))
     if largest == 0:
         raise ValueError("sample_weight is zero everywhere; at least two classes need rows with a positive weight.")
     weights, factors = sample_weight / largest, None  # so that no sum overflows
+    sizes = np.bincount(codes, weights, len(labels))
     if isinstance(class_weight, dict):
         factors = _factors(labels, class_weight)
         most = max(float(factors.max()), 1e-300)
         weights, largest = weights * (factors / most)[codes], largest * most
     kept, codes = _weighted_classes(labels, codes, weights)
-    factors, labels, sizes = factors if factors is None else factors[kept], labels[kept], sizes[kept]
+    dropped, labels, sizes = labels[~kept].tolist(), labels[kept], sizes[kept]
+    factors = factors if factors is None else factors[kept]
     multinomial = multi_class == "multinomial" and len(labels) > 2
     loss = Softmax(codes, len(labels)) if multinomial else Logistic(_signs(codes, len(labels)))
     columns = weights[:, None]
@@ -75,7 +80,7 @@ def encode(y, sample_weight, class_weight, multi_class):
         columns = _balanced_tasks(columns, loss.signs < 0) if not multinomial else _balanced(weights, codes)
         factors = _balancing(codes, weights, pairs=not multinomial and len(labels) > 2)
     total = float(columns[:, 0].sum())
-    return Targets(labels, loss, columns / columns.sum(axis=0), total * largest, sizes / sizes.sum(), factors)
+    return Targets(labels, loss, columns / columns.sum(axis=0), total * largest, sizes / sizes.sum(), factors, dropped)
 
 
 def check_weights(sample_weight, n_samples):
@@ -104,12 +109,27 @@ def log_probabilities(scores, multinomial):
 
     One-vs-Rest probabilities are normalised as logarithms, so that underflow of all classes is no 0 / 0.
     """
-    if multinomial:
-        return log_softmax(scores, axis=1)
-    if scores.shape[1] == 1:
+    if not multinomial and scores.shape[1] == 1:
         return log_expit(np.hstack([-scores, scores]))
-    tasks = log_expit(scores)
-    return tasks - logsumexp(tasks, axis=1, keepdims=True)
+    return log_softmax(_before_normalising(scores, multinomial), axis=1)
+
+
+def margins(scores, multinomial):
+    """Difference of the two highest log-probabilities; what normalises them cancels, and would cost digits."""
+    two = np.partition(_before_normalising(scores, multinomial), -2, axis=1)[:, -2:]
+    return two[:, 1] - two[:, 0]
+
+
+def likeliest(scores):
+    """Index of the likeliest class, by the scores: probabilities round to ties; the first among equals."""
+    return np.argmax(scores, axis=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
+
+
+def _before_normalising(scores, multinomial):
+    """Log-probabilities up to a constant a row."""
+    if scores.shape[1] == 1:
+        return np.hstack([np.zeros_like(scores), scores])
+    return scores if multinomial else log_expit(scores)
 
 
 def _coded(y):

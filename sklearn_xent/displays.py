@@ -3,9 +3,12 @@
 Colours are Okabe & Ito's, which the colour-blind tell apart; positive and negative weights are blue and orange.
 """
 
+from collections import Counter
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xent._checks import check_integer, check_option
 from sklearn_xent._rejection import risk_coverage_curve
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -25,6 +28,14 @@ def _pyplot():
 def _axes(ax):
     """Return the axes given, or those of a new figure."""
     return _pyplot().subplots(layout="constrained")[1] if ax is None else ax
+
+
+def _line_style(kwargs):
+    """Return the keywords of a line under their full names: `c` is `color`."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+
+    return normalize_kwargs(kwargs, Line2D)
 
 
 class RiskCoverageDisplay:
@@ -70,7 +81,8 @@ class RiskCoverageDisplay:
         """Draw; `kwargs` are the line's. Returns the display."""
         self.ax_ = _axes(ax)
         self.figure_, name = self.ax_.figure, self.name if name is None else name
-        style = {"drawstyle": "steps-pre", "color": COLOURS[len(self.ax_.lines) % len(COLOURS)], "label": name} | kwargs
+        style = {"drawstyle": "steps-pre", "color": COLOURS[len(self.ax_.lines) % len(COLOURS)], "label": name}
+        style |= _line_style(kwargs)
         (self.line_,) = self.ax_.plot(self.coverage, self.risk, **style)
         self.ax_.set(xlabel="coverage: share of the cases accepted", ylabel="risk: error rate of the accepted", xlim=(0, 1.01))
         self.ax_.set_ylim(bottom=0)
@@ -106,7 +118,7 @@ class ConvergenceDisplay:
         **kwargs
             Of the lines.
         """
-        named = estimators if isinstance(estimators, dict) else {fit.solver_: fit for fit in estimators}
+        named = estimators if isinstance(estimators, dict) else _named(estimators)
         display = cls(histories={name: fit.history_ for name, fit in named.items()})
         return display.plot(against=against, quantity=quantity, ax=ax, **kwargs)
 
@@ -122,13 +134,23 @@ class ConvergenceDisplay:
         for k, (name, history) in enumerate(self.histories.items()):
             values = np.array(history[quantity]) - (least if quantity == "objective" else 0)
             marker = "o" if len(values) <= MOST_MARKERS else ""
-            style = {"color": COLOURS[k % len(COLOURS)], "marker": marker, "markersize": 3, "label": name} | kwargs
+            style = {"color": COLOURS[k % len(COLOURS)], "marker": marker, "markersize": 3, "label": name}
+            style |= _line_style(kwargs)
             shown = np.maximum(values, 1e-16)  # zero has no logarithm
             self.lines_ += self.ax_.plot(history[against], shown, **style)
         what = "certified gap" if quantity == "gap" else "objective above the least reached"
         self.ax_.set(yscale="log", xlabel="passes over the data" if against == "passes" else "seconds", ylabel=what)
         self.ax_.legend()
         return self
+
+
+def _named(fits):
+    """Fits by their solvers, numbered where a solver comes again."""
+    named, times = {}, Counter()
+    for fit in fits:
+        times[fit.solver_] += 1
+        named[fit.solver_ if times[fit.solver_] == 1 else f"{fit.solver_} ({times[fit.solver_]})"] = fit
+    return named
 
 
 class CoefficientDisplay:
@@ -184,6 +206,9 @@ class CoefficientDisplay:
         -------
         CoefficientDisplay
         """
+        check_integer("n_features", n_features, 1)
+        if output is not None:
+            check_option("output", output, self.outputs)
         self.ax_ = _axes(ax)
         from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -239,7 +264,8 @@ class CoefficientDisplay:
                 n_rows, n_columns, figsize=(1.5 * n_columns + 0.8, 1.7 * n_rows), layout="constrained", squeeze=False
             )
             axes = grid.ravel()
-        self.axes_, self.figure_ = np.asarray(axes), axes[0].figure
+        self.axes_ = np.ravel(axes)
+        self.figure_ = self.axes_[0].figure
         most = np.abs(self.coefficients).max()
         for ax, output, weights in zip(self.axes_, self.outputs, self.coefficients, strict=False):
             image = ax.imshow(weights.reshape(image_shape), cmap=colours, vmin=-most, vmax=most)

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize, stats
 from scipy.special import expit
-from sklearn.base import clone
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from sklearn_xent import _targets
@@ -29,6 +28,7 @@ __all__ = ["CalibrationSummary", "ChiSquaredTest", "Inference", "Table", "calibr
 
 COVARIANCES = ("classical", "robust", "HC0", "HC1", "cluster")
 PRECISE = 1e-12  # tolerance of fits whose likelihoods are compared
+SINGULAR = 1e-10  # eigenvalue of a correlation matrix that counts as zero
 FAR = 0.5  # standard errors from the optimum on the data given, beyond which they are other data
 
 
@@ -103,12 +103,14 @@ class Inference:
         _refuse(fitted, covariance, weights, groups)
         X, y = validate_data(fitted, X, y, reset=False, **ACCEPTED)
         weight = _targets.check_weights(sample_weight, X.shape[0])
-        self.fitted, self.X, self.y, self.weight = fitted, X, y, weight
-        self.ridge = 0.0 if np.isinf(fitted.C) else 1 / fitted.C
+        terms = fitted._terms  # what it was fitted with: parameters may have been set since
+        self.fitted, self.X, self.y, self.weight, self._first = fitted, X, y, weight, int(terms.fit_intercept)
+        self._independent = covariance != "cluster" and weights == "frequency" and terms.factors is None
+        self.ridge = 0.0 if np.isinf(terms.C) else 1 / terms.C
         features = [str(name) for name in _check_feature_names_in(fitted)]
-        self.names_ = ["(intercept)"] * bool(fitted.fit_intercept) + features
+        self.names_ = ["(intercept)"] * self._first + features
         self._models = likelihoods(fitted, X, y, weight)
-        groups = _check_groups(groups, X.shape[0])
+        groups = _check_groups(groups, weight)
         parts = [self._covariance_of(model, covariance, groups, weights == "frequency") for model in self._models]
         self.outputs_ = [label for model in self._models for label in model.labels]
         self.params_ = np.vstack([model.params for model in self._models])
@@ -119,9 +121,9 @@ class Inference:
         covariance, collinear, distance = model.covariance(covariance, groups, frequency, self.ridge)
         if covariance is None:
             names = sorted({self.names_[j % len(self.names_)] for j in collinear})
+            advice = "Drop them." if self.ridge else "Drop some of them, or fit with a ridge penalty (a finite C)."
             raise ValueError(
-                f"Standard errors do not exist: these columns are collinear, or constant: {', '.join(names)}. Drop some of "
-                "them, or fit with a ridge penalty (a finite C)."
+                f"Standard errors do not exist: these columns are collinear, or constant: {', '.join(names)}. {advice}"
             )
         if distance > FAR:
             raise ValueError(
@@ -167,49 +169,65 @@ class Inference:
         features : str, int or list of them
             Names or indices of columns.
         output : str, optional
-            One of `outputs_`; all together if not given.
+            One of `outputs_`; needed for One-vs-Rest, whose tasks share their rows. Softmax: all together if not given.
 
         Returns
         -------
         ChiSquaredTest
-        """
-        columns = self._columns(features) + bool(self.fitted.fit_intercept)
-        outputs = range(len(self.outputs_)) if output is None else [self._output(output)]
-        place = np.concatenate([k * len(self.names_) + columns for k in outputs])
-        b = self.params_.ravel()[place]
-        return _chi_squared(float(b @ np.linalg.solve(self.covariance_[np.ix_(place, place)], b)), len(place))
 
-    def likelihood_ratio_test(self, features):
+        Raises
+        ------
+        ValueError
+            If the covariance of what is tested is singular: fewer groups than coefficients.
+        """
+        columns = self._columns(features) + self._first
+        together = output is None and len(self._models) == 1
+        outputs = range(len(self.outputs_)) if together else [self._output(output)]
+        place = np.concatenate([k * len(self.names_) + columns for k in outputs])
+        b, se = self.params_.ravel()[place], self.standard_errors_.ravel()[place]
+        correlation = self.covariance_[np.ix_(place, place)] / np.outer(se, se)
+        if np.linalg.eigvalsh(correlation)[0] < SINGULAR:
+            raise ValueError(f"The covariance of these {len(place)} coefficients is singular: test fewer, or have more groups.")
+        return _chi_squared(float(b / se @ np.linalg.solve(correlation, b / se)), len(place))
+
+    def likelihood_ratio_test(self, features, output=None):
         """Test that the coefficients of some features are zero, by refitting without them.
 
         Parameters
         ----------
         features : str, int or list of them
             Names or indices of columns.
+        output : str, optional
+            One of `outputs_`; needed for One-vs-Rest. Softmax is tested in all of its contrasts together.
 
         Returns
         -------
         ChiSquaredTest
-            Of all outputs together.
 
         Raises
         ------
         ValueError
-            If the model has a penalty, class weights or probability weights: their log-likelihoods follow no chi-squared.
+            If the model has a penalty, class weights, probability weights or groups: their likelihoods follow no chi-squared.
         """
-        if self.ridge or self.fitted.class_weight is not None:
+        if self.ridge:
             raise ValueError(
-                "A likelihood ratio has its distribution without penalty and class weights only: fit with C=np.inf and "
-                "class_weight=None, or use wald_test."
+                "A likelihood ratio has its distribution without penalty only: fit with C=np.inf, or use wald_test."
             )
+        self._refuse_dependence()
+        if self.fitted._multinomial and output is not None:
+            raise ValueError("Without a column softmax loses all of its contrasts: leave output out, or use wald_test.")
+        k = 0 if self.fitted._multinomial else self._output(output)
         columns = self._columns(features)
         kept = np.setdiff1d(np.arange(self.X.shape[1]), columns)
         X = self.X[:, kept] if len(kept) else np.zeros((self.X.shape[0], 1))
-        settings = {"warm_start": False, "prior": None, "prior_correction": False, "tol": min(self.fitted.tol, PRECISE)}
-        smaller = clone(self.fitted).set_params(**settings).fit(X, self.y, self.weight)
-        without = sum(model.log_likelihood for model in likelihoods(smaller, X, self.y, self.weight))
-        full = sum(model.log_likelihood for model in self._models)
-        return _chi_squared(2 * (full - without), len(columns) * len(self.outputs_))
+        smaller = type(self.fitted)(
+            C=np.inf,
+            fit_intercept=bool(self._first),
+            multi_class="multinomial" if self.fitted._multinomial else "ovr",
+            tol=PRECISE,
+        ).fit(X, self.y, self.weight)
+        without, full = likelihoods(smaller, X, self.y, self.weight)[k], self._models[k]
+        return _chi_squared(2 * (full.log_likelihood - without.log_likelihood), len(columns) * len(full.labels))
 
     def profile_interval(self, feature, level=0.95, output=None):
         """Interval of a coefficient by the profile likelihood: the values that a likelihood ratio test does not reject.
@@ -230,15 +248,16 @@ class Inference:
         Raises
         ------
         ValueError
-            For softmax, whose contrasts are not single coefficients: fit the two classes alone, or use `table`.
+            For softmax, whose contrasts are not single coefficients: fit the two classes alone, or use `table`. With class
+            weights, probability weights or groups: their likelihoods follow no chi-squared.
         """
         check_level(level)
         if self.fitted._multinomial:
             raise ValueError("Softmax has no profile interval here: fit One-vs-Rest, or the two classes alone, or use table().")
+        self._refuse_dependence()
         (j,), k = self._columns(feature), self._output(output)
         model, threshold = self._models[k], stats.chi2.ppf(level, 1)
-        estimate = float(model.params[0, j + bool(self.fitted.fit_intercept)])
-        step = 2 * float(self.standard_errors_[k, j + bool(self.fitted.fit_intercept)])
+        estimate, step = float(model.params[0, j + self._first]), 2 * float(self.standard_errors_[k, j + self._first])
         best = model.log_likelihood - self.ridge / 2 * np.sum(np.square(model.coef))
 
         def excess(value):
@@ -272,9 +291,16 @@ class Inference:
         half = stats.norm.ppf((1 + level) / 2) * spread
         return expit(log_odds - half), expit(log_odds + half)
 
+    def _refuse_dependence(self):
+        if not self._independent:
+            raise ValueError(
+                "Likelihoods are compared where rows are independent and weights are repetitions: without class weights, "
+                "probability weights and groups. Use table() and wald_test()."
+            )
+
     def _columns(self, features):
         features = [features] if isinstance(features, str | numbers.Integral) else list(features)
-        names = self.names_[bool(self.fitted.fit_intercept) :]
+        names = self.names_[self._first :]
         found = [names.index(f) if f in names else f for f in features]
         n = len(names)
         bad = [f for f in found if isinstance(f, bool) or not (isinstance(f, numbers.Integral) and 0 <= f < n)]
@@ -298,7 +324,8 @@ def check_level(level):
 def _refuse(fitted, covariance, weights, groups):
     """Raise where the question has no answer."""
     check_is_fitted(fitted)
-    if fitted.l1_ratio > 0 and not np.isinf(fitted.C):
+    terms = fitted._terms
+    if terms.l1_ratio > 0 and not np.isinf(terms.C):
         raise ValueError(
             "Standard errors after an l1 penalty are not those of the coefficients: it shrinks and selects. Refit the selected "
             "columns with C=np.inf on data that did not select them, or use the bootstrap."
@@ -307,7 +334,9 @@ def _refuse(fitted, covariance, weights, groups):
         raise ValueError(f"Standard errors do not exist where there is no optimum. {fitted.separation_.describe()}")
     if fitted.status_ != "converged":
         raise ValueError(f"The fit ended {str(fitted.status_)!r}: standard errors need an optimum; raise max_iter or tol.")
-    if covariance == "classical" and (fitted.class_weight is not None or weights == "probability"):
+    if terms.factors is not None and np.isnan(terms.factors).any():
+        raise ValueError("The rest of this One-vs-Rest task has several class weights: ask for the inference of the whole fit.")
+    if covariance == "classical" and (terms.factors is not None or weights == "probability"):
         raise ValueError(
             "Class weights and probability weights are no repetitions of rows: their information is not a covariance. Use "
             "covariance='robust' (or 'cluster')."
@@ -316,12 +345,12 @@ def _refuse(fitted, covariance, weights, groups):
         raise ValueError("covariance='cluster' needs groups, and groups need covariance='cluster'.")
 
 
-def _check_groups(groups, n_rows):
+def _check_groups(groups, weight):
     if groups is None:
         return None
     codes = np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
-    if len(codes) != n_rows or codes.max(initial=0) < 1:
-        raise ValueError(f"groups must give the group of each of {n_rows} rows, two groups at least.")
+    if len(codes) != len(weight) or len(np.unique(codes[weight > 0])) < 2:
+        raise ValueError(f"groups must give the group of each of {len(weight)} rows, two groups with a weight at least.")
     return codes
 
 

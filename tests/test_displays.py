@@ -55,6 +55,8 @@ def test_convergence(quantity, against):
     if quantity == "gap":
         np.testing.assert_array_equal(display.lines_[0].get_ydata(), np.maximum(fits[0].history_["gap"], 1e-16))
     nothing_is_cut_off(display.figure_)
+    again = ConvergenceDisplay.from_estimators(fits[:1] * 3, c="k")
+    assert [line.get_label() for line in again.lines_] == ["newton", "newton (2)", "newton (3)"]
     with pytest.raises(ValueError, match="against must be"):
         display.plot(against="iterations")
 
@@ -86,3 +88,8 @@ def test_images_of_digit_weights():
     with pytest.raises(ValueError, match="pixels"):
         CoefficientDisplay.from_estimator(fit, image_shape=(7, 8))
     assert len(CoefficientDisplay.from_estimator(fit, n_features=5).ax_.get_yticks()) == 5
+    CoefficientDisplay.from_estimator(fit, image_shape=(8, 8), axes=pyplot.subplots(2, 5)[1])
+    with pytest.raises(ValueError, match="output must be"):
+        CoefficientDisplay.from_estimator(fit, output="ten")
+    with pytest.raises(ValueError, match="n_features must be"):
+        CoefficientDisplay.from_estimator(fit, n_features=0)

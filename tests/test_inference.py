@@ -1,5 +1,7 @@
 """Uncertainty, against statsmodels, published tables, finite differences and simulation."""
 
+import pickle
+
 import numpy as np
 import pytest
 import reference
@@ -132,9 +134,9 @@ def test_a_frequency_weight_is_a_repetition(n_classes, multi_class, covariance):
     X, y = np.repeat(X, times, axis=0), np.repeat(y, times)
     repeated = Inference(unpenalised(X, y, multi_class=multi_class), X, y, covariance=covariance)
     close(weighted.covariance_, repeated.covariance_)
-    assert weighted.likelihood_ratio_test([0]).statistic == pytest.approx(
-        repeated.likelihood_ratio_test([0]).statistic, rel=1e-6
-    )
+    output = None if multi_class == "multinomial" else weighted.outputs_[-1]
+    one, other = weighted.likelihood_ratio_test([0], output), repeated.likelihood_ratio_test([0], output)
+    assert one.statistic == pytest.approx(other.statistic, rel=1e-6)
 
 
 def test_each_one_vs_rest_task_is_a_binary_model():
@@ -337,7 +339,7 @@ def test_clear_refusals():
         Inference(fit, X, y, weights="probability")
     with pytest.raises(ValueError, match="needs groups"):
         Inference(fit, X, y, covariance="cluster")
-    with pytest.raises(ValueError, match="two groups at least"):
+    with pytest.raises(ValueError, match="two groups with a weight"):
         Inference(fit, X, y, covariance="cluster", groups=np.zeros(len(y)))
     with pytest.raises(ValueError, match="standard errors from the optimum"):
         Inference(fit, X + 1.0, y)
@@ -366,6 +368,102 @@ def test_clear_refusals():
         apart = CrossEntropyClassifier(C=np.inf).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
     with pytest.raises(ValueError, match="no optimum"):
         Inference(apart, [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("params", "more"),
+    [
+        ({"class_weight": {0: 1.0, 1: 0.5}}, {"covariance": "robust"}),
+        ({}, {"covariance": "robust", "weights": "probability"}),
+        ({}, {"covariance": "cluster", "groups": np.arange(300) % 30}),
+    ],
+)
+def test_likelihoods_are_not_compared_where_they_mean_nothing(params, more):
+    X, y = generated()
+    inference = Inference(unpenalised(X, y, **params), X, y, **more)
+    for question in (lambda: inference.likelihood_ratio_test(0), lambda: inference.profile_interval(0)):
+        with pytest.raises(ValueError, match="rows are independent and weights are repetitions"):
+            question()
+    assert inference.wald_test(0).df == 1
+
+
+def test_tasks_are_not_tested_together():
+    """They share their rows, so that the sum of their statistics follows no chi-squared."""
+    X, y = three_classes()
+    inference = Inference(unpenalised(X, y, multi_class="ovr"), X, y)
+    for test in (inference.wald_test, inference.likelihood_ratio_test):
+        with pytest.raises(ValueError, match="output must be one of"):
+            test([0])
+        alone = getattr(Inference(unpenalised(X, y == 1), X, y == 1), test.__name__)([0, 2])
+        found = test([0, 2], output="log-odds of 1")
+        assert found.statistic == pytest.approx(alone.statistic, rel=1e-6)
+
+
+def test_parameters_set_after_the_fit_change_nothing():
+    X, y = generated()
+    for fitted, other in (({"C": 1.0}, {"C": 2.0}), ({"C": np.inf}, {"fit_intercept": False})):
+        fit = unpenalised(X, y, **fitted)
+        before = Inference(fit, X, y)
+        after = Inference(fit.set_params(**other), X, y)
+        np.testing.assert_array_equal(after.covariance_, before.covariance_)
+        assert after.names_ == before.names_
+    for fitted, other in (
+        ({"C": 1.0, "l1_ratio": 1.0}, {"l1_ratio": 0.0}),
+        ({"class_weight": {0: 1, 1: 5}}, {"class_weight": None}),
+    ):
+        with pytest.raises(ValueError, match=r"l1 penalty|no repetitions"):
+            Inference(unpenalised(X, y, **fitted).set_params(**other), X, y)
+
+
+def test_too_few_groups_or_rows_are_said():
+    X, y = generated()
+    fit = unpenalised(X, y)
+    few = Inference(fit, X, y, covariance="cluster", groups=np.arange(300) % 3)
+    assert few.wald_test([0]).df == 1
+    with pytest.raises(ValueError, match="singular"):
+        few.wald_test([0, 1, 2])
+    weights = np.ones(300) / 300
+    with pytest.raises(ValueError, match="frequency weights count rows"):
+        Inference(unpenalised(X, y, weights), X, y, weights, covariance="robust")
+    Inference(unpenalised(X, y, weights), X, y, weights, covariance="robust", weights="probability")
+
+
+def test_classes_without_weight_are_as_good_as_absent():
+    X, y = three_classes()
+    fit = unpenalised(X, y, class_weight={2: 0.0})
+    rows = y < 2
+    expected = Inference(unpenalised(X[rows], y[rows]), X[rows], y[rows], covariance="HC0")
+    close(Inference(fit, X, y, covariance="HC0").covariance_, expected.covariance_)
+
+
+def test_the_tasks_of_a_fit_have_an_inference_of_their_own():
+    X, y = three_classes()
+    fit = unpenalised(X, y, multi_class="ovr", prior={0: 0.1, 1: 0.2, 2: 0.7})
+    whole = Inference(fit, X, y)
+    for k, task in enumerate(fit.estimators_):
+        alone = Inference(task, X, y == k)
+        close(alone.standard_errors_[0], whole.standard_errors_[k])
+        close(alone.params_[0], whole.params_[k])
+    balanced = unpenalised(X, y, multi_class="ovr", class_weight="balanced")
+    one, two = Inference(balanced.estimators_[1], X, y == 1, covariance="HC0"), Inference(balanced, X, y, covariance="HC0")
+    close(one.standard_errors_[0], two.standard_errors_[1])
+    assert "0.6" in str(balanced.estimators_[1].summary())
+    several = unpenalised(X, y, multi_class="ovr", class_weight={0: 1.0, 1: 2.0, 2: 3.0})
+    with pytest.raises(ValueError, match="several class weights"):
+        Inference(several.estimators_[1], X, y == 1, covariance="robust")
+    Inference(several, X, y, covariance="robust")
+    assert "nan" in str(several.estimators_[1].summary())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_other_containers_and_labels(dtype):
+    X, y = generated()
+    X, labels = X.astype(dtype), np.array(["no", "yes"])[y]
+    fit = unpenalised(X, labels).sparsify()
+    inference = pickle.loads(pickle.dumps(Inference(fit, X, labels)))
+    assert inference.outputs_ == ["log-odds of yes"]
+    close(inference.covariance_, Inference(unpenalised(X.astype(float), y), X.astype(float), y).covariance_)
+    assert inference.predict_proba_interval(X[:3])[0].shape == (3, 2)
 
 
 def test_calibration_in_numbers():

@@ -160,3 +160,16 @@ def test_ties_go_to_the_first_class_everywhere():
     fit = CrossEntropyClassifier().fit(X, ["b", "a", "b", "a", "a", "b"])
     assert fit.decision_margin(X)[0] == 0
     assert fit.predict(X)[0] == "a"
+
+
+@pytest.mark.parametrize("C", [1.0, 100.0])
+def test_labels_are_those_of_the_highest_score_where_probabilities_round_to_ties(C):
+    X, y = load_digits(return_X_y=True)
+    fit = CrossEntropyClassifier(C=C).fit(X[:1000], y[:1000])
+    far = 8 * X[1000:]
+    scores, p = fit.decision_function(far), fit.predict_proba(far)
+    np.testing.assert_array_equal(fit.predict(far), np.argmax(scores, axis=1))
+    assert np.any(np.argmax(p, axis=1) != fit.predict(far))  # the first among probabilities that are equal
+    np.testing.assert_array_equal(p[np.arange(len(p)), fit.predict(far)], p.max(axis=1))
+    apart = np.sort(scores, axis=1)[:, -2] < 700
+    assert np.all(fit.decision_margin(far)[apart] > 0)

@@ -51,7 +51,7 @@ def test_the_threshold_is_the_lowest_that_meets_the_error(max_error, weighted):
     estimator = CrossEntropyClassifier(multi_class="multinomial")
     fit = RejectOptionClassifier(estimator, max_error=max_error, cv=4).fit(X, y, weight)
     params = {"params": {"sample_weight": weight}} if weighted else {}
-    p = cross_val_predict(estimator, X, y, cv=4, method="predict_proba", **params)
+    p = cross_val_predict(estimator, X, y, cv=4, method="predict_proba", **params)  # labels are 0, 1, 2 here
     confidence, wrong = p.max(axis=1), p.argmax(axis=1) != y
     w = np.ones(400) if weight is None else weight
 
@@ -148,6 +148,24 @@ def test_a_row_of_no_weight_has_no_say():
     ]
     assert fits[0].threshold_ == pytest.approx(fits[1].threshold_, rel=1e-6)
     assert fits[0].classes_.tolist() == [0, 1]
+
+
+def test_labels_in_the_folds_are_those_that_weights_name():
+    X, y = make_classification(300, 6, flip_y=0.2, random_state=0)
+    thresholds = set()
+    for labels in ([0, 1], [1, 2], ["ham", "spam"]):
+        weighted = CrossEntropyClassifier(class_weight=dict(zip(labels, [1.0, 9.0], strict=True)), prior={labels[1]: 0.3})
+        thresholds.add(RejectOptionClassifier(weighted, max_error=0.2).fit(X, np.array(labels)[y]).threshold_)
+    assert len(thresholds) == 1
+
+
+def test_around_a_frozen_classifier_that_knows_more_classes():
+    X, y = load_digits(return_X_y=True)
+    inner = CrossEntropyClassifier(C=0.01).fit(X, y)
+    some = y < 7
+    careful = RejectOptionClassifier(FrozenEstimator(inner), coverage=0.5).fit(X[some], y[some])
+    confidence = inner.predict_proba(X[some]).max(axis=1)
+    assert np.mean(confidence >= careful.threshold_) == pytest.approx(0.5, abs=0.001)
 
 
 def test_what_cannot_be_met_or_meant_is_said():
