@@ -132,8 +132,8 @@ def test_shares_that_are_none_are_refused(prior):
 
 def test_balancing_each_task_raises_the_recall_of_a_rare_digit():
     X, y = load_digits(return_X_y=True)
-    rare = np.flatnonzero(y == 8)[10:]
-    X, y = np.delete(X, rare, axis=0), np.delete(y, rare)  # ten eights among 1,600 others
+    rare = np.flatnonzero(y == 8)[20:]
+    X, y = np.delete(X, rare, axis=0), np.delete(y, rare)  # twenty eights among 1,600 others
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
     recalls = [
         recall_score(
@@ -141,7 +141,7 @@ def test_balancing_each_task_raises_the_recall_of_a_rare_digit():
         )[8]
         for weight in (None, "balanced")
     ]
-    assert recalls[1] > recalls[0]
+    assert recalls[1] > recalls[0] + 0.3
 
 
 @pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
