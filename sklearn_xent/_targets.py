@@ -64,13 +64,14 @@ def encode(y, sample_weight, class_weight, multi_class):
     largest = float(sample_weight.max(initial=0))
     if largest == 0:
         raise ValueError("sample_weight is zero everywhere; at least two classes need rows with a positive weight.")
-    weights, factors = sample_weight / largest, None  # so that no sum overflows
-    sizes = np.bincount(codes, weights, len(labels))
+    weights = sample_weight if largest == 1 else sample_weight / largest  # so that no sum overflows
+    sizes, factors = np.bincount(codes, weights, len(labels)), None
+    sums = sizes
     if isinstance(class_weight, dict):
         factors = _factors(labels, class_weight)
         most = max(float(factors.max()), 1e-300)
-        weights, largest = weights * (factors / most)[codes], largest * most
-    kept, codes = _weighted_classes(labels, codes, weights)
+        weights, sums, largest = weights * (factors / most)[codes], sizes * (factors / most), largest * most
+    kept, codes = _weighted_classes(labels, codes, sums)
     dropped, labels, sizes = labels[~kept].tolist(), labels[kept], sizes[kept]
     factors = factors if factors is None else factors[kept]
     multinomial = multi_class == "multinomial" and len(labels) > 2
@@ -137,9 +138,9 @@ def _coded(y):
     if y.dtype.kind in "iu" and len(y) and (span := int(y.max()) - (least := int(y.min()))) < max(100, len(y) // 10):
         wide = y if y.dtype.itemsize == 8 else y.astype(np.int64)
         offsets = (wide - wide.dtype.type(least)).astype(np.intp, copy=False)
-        present = np.bincount(offsets, minlength=span + 1) > 0
+        present = np.bincount(offsets, minlength=span + 1) > 0 if span > 1 else np.ones(span + 1, dtype=bool)
         labels = np.flatnonzero(present).astype(wide.dtype) + wide.dtype.type(least)
-        return labels.astype(y.dtype), (np.cumsum(present) - 1)[offsets]
+        return labels.astype(y.dtype), offsets if present.all() else (np.cumsum(present) - 1)[offsets]
     labels = np.unique(y)
     return labels, (y == labels[1]).astype(np.intp) if len(labels) == 2 else np.searchsorted(labels, y)
 
@@ -156,15 +157,14 @@ def _factors(labels, class_weight):
     return np.array([class_weight.get(label, 1.0) for label in labels.tolist()], dtype=float)
 
 
-def _weighted_classes(labels, codes, weights):
+def _weighted_classes(labels, codes, sums):
     """Which labels have a positive total weight (rows of others are as good as absent), and the codes without the others."""
-    kept = np.bincount(codes, weights, len(labels)) > 0
+    kept = sums > 0
     if kept.sum() < 2:
         seen = labels[kept].tolist()
         what = "y has one class only" if len(labels) == 1 else "only one class in y has a positive total weight"
         raise ValueError(f"A classifier needs at least two classes, but {what}: {seen}.")
-    renumbered = np.where(kept, np.cumsum(kept) - 1, 0)
-    return kept, renumbered[codes]
+    return kept, codes if kept.all() else np.where(kept, np.cumsum(kept) - 1, 0)[codes]
 
 
 def _signs(codes, n_classes):
