@@ -6,23 +6,13 @@ A row's curvature is a small symmetric matrix over its scores. `SeparableCurvatu
 - ``rows(rows)``: the curvature of some of the rows;
 - ``apply(u)``: the curvature of every row times that row of `u`;
 - ``diagonal()``: the diagonals, one column an output;
-- ``entries()``: the distinct entries' absolute values, one column for each `Pair` of the loss.
+- ``entries()``: the distinct entries' absolute values, a column each: the diagonal of every block, then what is below it.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
+EPS = np.finfo(float).eps
 TINY = 1e-290  # keeps a sum of underflowed curvatures invertible; far below any that matters
-
-
-class Pair(NamedTuple):
-    """One distinct entry of a row's curvature: block of outputs, place in the block, sign."""
-
-    block: int
-    row: int
-    column: int
-    sign: int
 
 
 class SeparableCurvature:
@@ -121,7 +111,8 @@ class SoftmaxTotal:
     def __init__(self, values):
         # A common shift of all scores changes nothing: give that direction curvature, so that a step never takes it.
         level = max(np.trace(values), TINY) / len(values)
-        self.values = values + level / len(values) + 32 * np.finfo(float).eps * level * np.eye(len(values))
+        self.values = values + level / len(values)
+        np.einsum("kk->k", self.values)[:] += 32 * EPS * level
 
     def solve(self, b):
         return np.linalg.solve(self.values, b)

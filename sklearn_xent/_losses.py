@@ -3,11 +3,13 @@
 Pointwise mathematics on raw scores `z`, one exponential a score; nothing here sees the data matrix.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.linalg import helmert
 from scipy.special import xlog1py, xlogy
 
-from sklearn_xent._curvature import Pair, SeparableCurvature, SeparableTotal, SoftmaxCurvature, SoftmaxTotal
+from sklearn_xent._curvature import SeparableCurvature, SeparableTotal, SoftmaxCurvature, SoftmaxTotal
 from sklearn_xent._linalg import weighted_sums
 
 
@@ -74,9 +76,9 @@ class Logistic:
     #: Sum of the curvatures of all rows, to solve with.
     total_curvature = SeparableTotal
 
-    def pairs(self):
-        """Return what the columns of a curvature's `entries` are."""
-        return [Pair(k, 0, 0, 1) for k in range(self.n_outputs)]
+    def by_block(self, sums):
+        """Arrange sums over the rows, one for each of a curvature's `entries`, as (n_blocks, block size, block size, ...)."""
+        return sums[:, None, None]
 
     def spread(self, shift):
         """How far a shift of the scores moves a row's log-odds, one value an output."""
@@ -174,17 +176,19 @@ class Softmax:
     def total(self, weights, residuals):
         """Sum of the weighted second derivatives over the rows; sums of these are what `total_curvature` takes."""
         p = residuals + self.member
-        weighted = weights * p
-        return np.diag(weighted.sum(axis=0)) - np.dot(p.T, weighted)
+        total = -np.dot(p.T, weights * p)
+        diagonal = np.einsum("kk->k", total)
+        diagonal[:] = 0
+        diagonal[:] = -total.sum(axis=1)  # rows sum to zero; nothing cancels
+        return total
 
     #: Sum of the curvatures of all rows, to solve with.
     total_curvature = SoftmaxTotal
 
-    def pairs(self):
-        """Return what the columns of a curvature's `entries` are."""
-        below, left = np.tril_indices(self.n_outputs, -1)
-        diagonal = [Pair(0, k, k, 1) for k in range(self.n_outputs)]
-        return diagonal + [Pair(0, k, j, -1) for k, j in zip(below.tolist(), left.tolist(), strict=True)]
+    def by_block(self, sums):
+        """As `Logistic.by_block`; entries off the diagonal are negative. `sums` is written over."""
+        sums[self.n_outputs :] *= -1
+        return sums[_places(self.n_outputs)][None]
 
     def spread(self, shift):
         """How far a shift of the scores moves a row's log-odds, at most, for any pair of classes."""
@@ -210,6 +214,14 @@ class Softmax:
         """Among coefficients that give the same loss on any data, those of least l1 norm: every feature's median is zero."""
         ordered, middle = np.sort(W, axis=0), len(W) // 2
         return W - np.clip(0, ordered[(len(W) - 1) // 2], ordered[middle])
+
+
+@lru_cache(maxsize=16)
+def _places(size):
+    """Index of each entry of a symmetric matrix of order `size` among its diagonal and, row by row, what is below it."""
+    places, below = np.diag(np.arange(size)), np.tril_indices(size, -1)
+    places[below] = places.T[below] = np.arange(size, size * (size + 1) // 2)
+    return places
 
 
 def _divergence(p, change):

@@ -253,6 +253,8 @@ class Objective:
         """Results of a function of a slice of rows, for all blocks of `width` numbers a row; in threads where that pays."""
         n_rows, width = len(self.weights), width or self.shape[0]
         blocks, work = row_blocks(n_rows, width), 2 * n_rows * width
+        if len(blocks) == 1:
+            return [of_block(blocks[0])]
         return list(chain(*in_threads(lambda blocks: [of_block(rows) for rows in blocks], blocks, work)))
 
     def stochastic_gradient(self, W, b, rows):

@@ -110,27 +110,19 @@ class Point:
 
         Coefficients are ordered output by output, as ``W[block].ravel()``.
         """
-        objective, pairs = self.objective, self.objective.loss.pairs()
-        gram, cross = self._grams(len(pairs))
-        n_blocks, p = objective.n_blocks, objective.shape[1]
-        size = objective.shape[0] // n_blocks
-        hessian, mixed = gram, cross[:, :, None]  # where no outputs are coupled, each pair is a block
-        if size > 1:
-            hessian, mixed = np.zeros((n_blocks, size, p, size, p)), np.zeros((n_blocks, size, p, size))
-            for pair, G, c in zip(pairs, gram, cross, strict=True):
-                for row, column in {(pair.row, pair.column), (pair.column, pair.row)}:
-                    hessian[pair.block, row, :, column] = pair.sign * G
-                    mixed[pair.block, row, :, column] = pair.sign * c
-            hessian, mixed = hessian.reshape(n_blocks, size * p, size * p), mixed.reshape(n_blocks, size * p, size)
+        objective, n_blocks = self.objective, self.objective.n_blocks
+        order, size = objective.hessian_order, objective.shape[0] // n_blocks
+        gram, cross = (np.swapaxes(objective.loss.by_block(sums), 2, 3) for sums in self._grams())
+        hessian, mixed = gram.reshape(n_blocks, order, order), cross.reshape(n_blocks, order, size)
         self._mixed = mixed
         if objective.fit_intercept:
             hessian -= mixed @ self._rows.total.solve_blocks(np.swapaxes(mixed, 1, 2))  # what the intercept takes over
         np.einsum("bii->bi", hessian)[:] += np.tile(objective.penalty.l2, size)
         return hessian
 
-    def _grams(self, n_pairs):
+    def _grams(self):
         """Gram matrix and sums of the columns for each distinct entry of the rows' curvatures."""
-        return self.objective.gram(lambda rows: self._curvature(rows).entries(), n_pairs)
+        return self.objective.gram(lambda rows: self._curvature(rows).entries(), self.objective.n_pairs)
 
     def reach(self, factors):
         """Most that a step of unit length in the metric of the Hessian, intercept included, moves any row's log-odds.
@@ -253,7 +245,7 @@ class Point:
 class Origin(Point):
     """The place where all coefficients are zero. All rows have the same scores, so that one Gram matrix serves all entries."""
 
-    def _grams(self, n_pairs):
+    def _grams(self):
         objective, weights = self.objective, self.objective.weights
         first = slice(0, 1)
         entries = objective.loss.rows(first).curvature(np.ones_like(weights[first]), self._rows.residuals[first]).entries()[0]

@@ -114,9 +114,10 @@ def test_loss_objects_agree_with_the_functions(kind):
     direction = np.array([1.0, -0.3, -0.7])  # orthogonal to a common shift, which softmax pins
     found = loss.total_curvature(loss.total(weights, residuals)).solve(dense.sum(axis=0) @ direction)
     np.testing.assert_allclose(found, direction, atol=1e-12)
-    for pair, entries in zip(loss.pairs(), curvature.entries().T, strict=True):
-        output = pair.block + pair.row, pair.block + pair.column
-        np.testing.assert_allclose(pair.sign * entries, dense[:, *output], atol=1e-15)
+    blocks = loss.by_block(curvature.entries().T.copy())
+    assert blocks.shape == ((1, 3, 3, 56) if kind == "softmax" else (3, 1, 1, 56))
+    whole = blocks[0] if kind == "softmax" else np.eye(3)[:, :, None] * blocks[:, 0]
+    np.testing.assert_allclose(whole, np.moveaxis(dense, 0, -1), atol=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from sklearn_xent._model import ExplicitModel, FactoredModel, ImplicitModel, min
 from sklearn_xent._reductions import Rotation, working_set
 from sklearn_xent.solvers._base import Solver
 
-SHARE = 0.05  # of the gap of all columns, to which a working set's problem is solved
+SHARE = 0.3  # of the gap of all columns, to which a working set's problem is solved
 MOST_INNER = 10  # iterations for that
 LONG_ROW = 100  # stored numbers a row, from which on a pass costs more than an iteration on a working set
 WORTH_PASSES = 4  # an explicit Hessian of a working set may cost as much
