@@ -7,6 +7,7 @@ limit is the last one, interrupted where that is possible.
 
 import contextlib
 import dataclasses
+import gc
 import signal
 import statistics
 import threading
@@ -193,6 +194,7 @@ def again(contender, X, problem, calls, limit, outcome):
 def timed(contender, X, problem, setting, calls, limit):
     """Return the median seconds of some fits, and the last one fitted."""
     seconds = []
+    gc.collect()  # or the next contender pays for this one's garbage: 30 ms after a just-in-time compiler
     while len(seconds) < calls and sum(seconds) <= min(BATCH_SECONDS, limit / 4):
         start = time.perf_counter()
         fitted = contender.fit(X, problem, setting)

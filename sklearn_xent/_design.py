@@ -6,7 +6,7 @@ read: one `dot` and one `tdot` make a pass.
 """
 
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from threading import Lock
 
 import numpy as np
@@ -330,7 +330,12 @@ class Sparse(Design):
 
     def columns(self, columns):
         """Some columns, as a design."""
-        return Sparse(self._csc[:, columns].tocsr(), self.meter, self.share * len(columns) / max(self.shape[1], 1))
+
+        def of_parts(parts):
+            return [X[:, columns].tocsr() for _, X in parts]
+
+        X = sparse.vstack(list(chain(*in_threads(of_parts, self._parts, PER_PRODUCT * self.size))), format="csr")
+        return Sparse(X, self.meter, self.share * len(columns) / max(self.shape[1], 1))
 
     def rows(self, rows):
         """Some rows, as a design."""
@@ -339,10 +344,6 @@ class Sparse(Design):
     @cached_property
     def _csr(self):
         return self.X.tocsr()
-
-    @cached_property
-    def _csc(self):
-        return self.X.tocsc()
 
     def _typical(self):
         return np.zeros(self.shape[1])
