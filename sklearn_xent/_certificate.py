@@ -32,23 +32,24 @@ def duality_gap(point, penalised):
     Parameters
     ----------
     point : Point
-    penalised : ndarray of bool, shape (n_features,)
+    penalised : ndarray of int
+        Their columns' indices, ascending.
 
     Returns
     -------
     float
     """
-    if not penalised.any():
+    if len(penalised) == 0:
         return 0.0
     return _dual_gap(point, -point.loss_gradient, penalised, point.scaled_dual_cost) if point.dual_feasible else np.inf
 
 
 def _dual_gap(point, U, penalised, cost):
     """Bound by the dual point of ``U = X.T @ residuals``; scaling it by theta of each task costs ``cost(theta)``."""
-    penalty, W, n_penalised = point.objective.penalty, point.W, np.count_nonzero(penalised)
-    if n_penalised < len(penalised):
+    penalty, W = point.objective.penalty, point.W
+    if len(penalised) < W.shape[1]:
         penalty, W, U = penalty.restrict(penalised), W[:, penalised], U[:, penalised]
-    shape = (point.objective.loss.n_tasks, -1, n_penalised)  # Softmax: all outputs are one task
+    shape = (point.objective.loss.n_tasks, -1, len(penalised))  # Softmax: all outputs are one task
     W, U = W.reshape(shape), U.reshape(shape)
 
     plain = _fenchel_sum(penalty, W, U) if np.all(penalty.l2 > 0) else np.inf
@@ -66,13 +67,10 @@ def _fenchel_sum(penalty, W, U):
 
 
 def _feasible_scaling(penalty, U):
-    """Largest theta <= 1 of each task with ``theta |U| <= l1``; one where there is no l1 penalty (nothing to scale to)."""
-    needs = penalty.l1 > 0
-    if not needs.any():
-        return np.ones(len(U))
+    """Largest theta <= 1 of each task with ``theta |U| <= l1``; columns without an l1 penalty ask for nothing."""
     with np.errstate(over="ignore"):
-        excess = np.max(np.abs(U[..., needs]) / penalty.l1[needs], axis=(1, 2))
-    return 1 / np.maximum(excess, 1)
+        excess = np.divide(np.abs(U), penalty.l1, out=np.zeros_like(U), where=penalty.l1 > 0)
+    return 1 / np.maximum(excess.max(axis=(1, 2)), 1)
 
 
 class SampledDual:
@@ -174,8 +172,8 @@ class Certificate:
 
     def __init__(self, objective, target):
         self.target, self._objective = target, objective
-        self.free = np.flatnonzero(free_columns(objective))
-        self.penalised = (objective.scale > 0) & ~np.isin(np.arange(objective.shape[1]), self.free)
+        free = free_columns(objective)
+        self.free, self.penalised = np.flatnonzero(free), np.flatnonzero((objective.scale > 0) & ~free)
         self._recheck_below = np.inf
 
     def gap(self, point):

@@ -5,7 +5,7 @@ import numpy as np
 
 def soft_threshold(x, threshold):
     """Shrink `x` towards zero by `threshold`: the prox of ``threshold * |x|``."""
-    return np.sign(x) * np.maximum(np.abs(x) - threshold, 0)
+    return x - np.clip(x, -threshold, threshold)
 
 
 class ElasticNet:
