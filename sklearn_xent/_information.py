@@ -6,7 +6,7 @@ with the first. Sums are computed in columns that are centred and scaled, becaus
 """
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 
 from sklearn_xent._design import row_blocks
 
@@ -41,8 +41,12 @@ class Rows:
     def blocks(self, n_outputs):
         """Pairs of a slice and the ``a_i`` of its rows."""
         for rows in row_blocks(self.design.shape[0], self.width * n_outputs):
-            A = self.design.dense_rows(rows, self.centre, self.scale)
-            yield rows, np.hstack([np.ones((len(A), 1)), A]) if self.fit_intercept else A
+            yield rows, self.of(self.design, rows)
+
+    def of(self, design, rows=slice(None)):
+        """Return the ``a_i`` of some rows (a slice) of a design."""
+        A = design.dense_rows(rows, self.centre, self.scale)
+        return np.hstack([np.ones((len(A), 1)), A]) if self.fit_intercept else A
 
     def back(self, n_outputs):
         """Return the matrix that takes parameters of the scaled columns to those of the data, for all outputs."""
@@ -91,10 +95,9 @@ def outer_products(rows, residuals, weights):
 
 def group_sums(rows, residuals, groups):
     """Sums of the scores over the rows of each group, shape (n_groups, n_outputs * width)."""
-    sums = np.zeros((groups.max() + 1, residuals.shape[1] * rows.width))
-    for block, S in scores(rows, residuals):
-        np.add.at(sums, groups[block], S)
-    return sums
+    parts = np.ones(len(groups)), (groups, np.arange(len(groups)))
+    members = sparse.csc_matrix(parts, (groups.max() + 1, len(groups)))
+    return sum(members[:, block] @ S for block, S in scores(rows, residuals))
 
 
 def inverse(matrix):

@@ -66,6 +66,10 @@ class Terms:
     fit_intercept : bool
     dropped : list
         Labels whose rows had no weight.
+    corrected : bool
+        Whether `prior_correction` was asked for.
+    prior : dict or None
+        The population's shares of the classes, if they were given.
     """
 
     C: float
@@ -77,13 +81,18 @@ class Terms:
     target: float
     fit_intercept: bool
     dropped: list
+    corrected: bool
+    prior: dict | None
 
     @classmethod
     def of(cls, estimator, n_rows, targets, target):
         """Take down what an estimator was fitted with."""
         C, l1_ratio, tol = float(estimator.C), float(estimator.l1_ratio), float(estimator.tol)
-        intercept = bool(estimator.fit_intercept)
-        return cls(C, l1_ratio, tol, n_rows, targets.total, targets.factors, target, intercept, targets.dropped)
+        intercept, corrected = bool(estimator.fit_intercept), bool(estimator.prior_correction)
+        prior = None if estimator.prior is None else dict(estimator.prior)
+        return cls(
+            C, l1_ratio, tol, n_rows, targets.total, targets.factors, target, intercept, targets.dropped, corrected, prior
+        )
 
     def of_task(self, k):
         """Return the terms of a One-vs-Rest task; where its rest has several weights, their factor is NaN."""
@@ -102,6 +111,7 @@ def summarise(estimator, terms, multinomial, n_coefficients):
         "loss": _kind(classes, multinomial),
         "penalty": _penalty(terms),
         "class weights": _class_weights(classes, terms.factors),
+        "probabilities": _population(terms),
         "solver": f"{estimator.solver_}, {estimator.n_iter_[0]} iterations, {estimator.n_passes_:.1f} passes over the data",
         "status": _status(estimator),
         "optimality gap": f"{estimator.optimality_gap_:.2g}, where tol = {terms.tol:g} asks for {terms.target:.2g}",
@@ -138,9 +148,17 @@ def _penalty(terms):
     return f"{name}, C = {terms.C:g}, which is lambda = 1 / (C S) = {strength:.4g} with S = {terms.total:g}"
 
 
+def _population(terms):
+    if terms.prior is not None:
+        return "of a population with shares " + ", ".join(f"{label}: {share:g}" for label, share in terms.prior.items())
+    return "of the sample, its class weights taken out" if terms.corrected else "of the sample as it was weighted"
+
+
 def _class_weights(classes, factors):
     if factors is None:
         return "all 1"
+    if np.isnan(factors).any():
+        return "several in the rest"
     if factors.ndim == 1:
         return ", ".join(f"{label}: {factor:.4g}" for label, factor in zip(classes, factors, strict=True))
     pairs = zip(classes, factors, strict=True)

@@ -5,10 +5,12 @@ References
 McCullagh & Nelder (1989), Generalized Linear Models, sections 4.4 and 6.2 (information).
 White (1982), "Maximum likelihood estimation of misspecified models", Econometrica 50 (the sandwich).
 Liang & Zeger (1986), "Longitudinal data analysis using generalized linear models", Biometrika 73 (clusters).
+Prentice & Pyke (1979), "Logistic disease incidence models and case-control studies", Biometrika 66 (samples drawn by class).
 Venzon & Moolgavkar (1988), "A method for computing profile-likelihood-based confidence intervals", Applied Statistics 37.
 """
 
 import numbers
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +23,7 @@ from sklearn_xent._calibration import CalibrationSummary, calibration_summary
 from sklearn_xent._checks import check_option, check_real
 from sklearn_xent._held import held_log_likelihood
 from sklearn_xent._likelihood import likelihoods
-from sklearn_xent._predictions import ACCEPTED
+from sklearn_xent._predictions import ACCEPTED, LinearPredictions
 from sklearn_xent._tables import Table
 
 __all__ = ["CalibrationSummary", "ChiSquaredTest", "Inference", "Table", "calibration_summary"]
@@ -53,7 +55,8 @@ class Inference:
         Of the coefficients. "classical" is the inverse information: right for a well-specified model; of a ridge fit it is
         the Laplace (posterior) covariance. "HC0" is the sandwich, right whatever the truth if rows are
         independent; "HC1", which "robust" means, times ``n / (n - parameters)``. "cluster" sums the sandwich's scores over
-        `groups`, times ``G / (G - 1) (n - 1) / (n - parameters)``.
+        `groups`, times ``G / (G - 1) (n - 1) / (n - parameters)``. A fit with `prior` says that the sample was drawn class by
+        class: its classes' numbers then do not vary, and intercepts are as much surer.
     groups : array-like of shape (n_samples,), optional
         The group of each row, for "cluster".
     weights : {"frequency", "probability"}, default="frequency"
@@ -104,9 +107,10 @@ class Inference:
         X, y = validate_data(fitted, X, y, reset=False, **ACCEPTED)
         weight = _targets.check_weights(sample_weight, X.shape[0])
         terms = fitted._terms  # what it was fitted with: parameters may have been set since
-        self.fitted, self.X, self.y, self.weight, self._first = fitted, X, y, weight, int(terms.fit_intercept)
+        self._fitted, self._X, self._y, self._weight = copy(fitted), X, y, weight  # the estimator may be fitted again
+        self._first = int(terms.fit_intercept)
         self._independent = covariance != "cluster" and weights == "frequency" and terms.factors is None
-        self.ridge = 0.0 if np.isinf(terms.C) else 1 / terms.C
+        self._ridge = 0.0 if np.isinf(terms.C) else 1 / terms.C
         features = [str(name) for name in _check_feature_names_in(fitted)]
         self.names_ = ["(intercept)"] * self._first + features
         self._models = likelihoods(fitted, X, y, weight)
@@ -115,13 +119,13 @@ class Inference:
         self.outputs_ = [label for model in self._models for label in model.labels]
         self.params_ = np.vstack([model.params for model in self._models])
         self.covariance_ = _block_diagonal(parts)
-        self.kind_ = _kind(covariance, self.ridge > 0)
+        self.kind_ = _kind(covariance, self._ridge > 0, terms.prior is not None)
 
     def _covariance_of(self, model, covariance, groups, frequency):
-        covariance, collinear, distance = model.covariance(covariance, groups, frequency, self.ridge)
+        covariance, collinear, distance = model.covariance(covariance, groups, frequency, self._ridge)
         if covariance is None:
             names = sorted({self.names_[j % len(self.names_)] for j in collinear})
-            advice = "Drop them." if self.ridge else "Drop some of them, or fit with a ridge penalty (a finite C)."
+            advice = "Drop them." if self._ridge else "Drop some of them, or fit with a ridge penalty (a finite C)."
             raise ValueError(
                 f"Standard errors do not exist: these columns are collinear, or constant: {', '.join(names)}. {advice}"
             )
@@ -158,7 +162,7 @@ class Inference:
             odds = np.exp([b, b - half, b + half])
         values = np.column_stack([b, se, z, 2 * stats.norm.sf(np.abs(z)), b - half, b + half, *odds])
         return Table(
-            self.outputs_, self.names_, values.reshape(*self.params_.shape, -1), f"{self.kind_}; {level:.0%} intervals"
+            self.outputs_, self.names_, values.reshape(*self.params_.shape, -1), f"{self.kind_}; {100 * level:g}% intervals"
         )
 
     def wald_test(self, features, output=None):
@@ -209,24 +213,24 @@ class Inference:
         ValueError
             If the model has a penalty, class weights, probability weights or groups: their likelihoods follow no chi-squared.
         """
-        if self.ridge:
+        if self._ridge:
             raise ValueError(
                 "A likelihood ratio has its distribution without penalty only: fit with C=np.inf, or use wald_test."
             )
         self._refuse_dependence()
-        if self.fitted._multinomial and output is not None:
+        if self._fitted._multinomial and output is not None:
             raise ValueError("Without a column softmax loses all of its contrasts: leave output out, or use wald_test.")
-        k = 0 if self.fitted._multinomial else self._output(output)
+        k = 0 if self._fitted._multinomial else self._output(output)
         columns = self._columns(features)
-        kept = np.setdiff1d(np.arange(self.X.shape[1]), columns)
-        X = self.X[:, kept] if len(kept) else np.zeros((self.X.shape[0], 1))
-        smaller = type(self.fitted)(
+        kept = np.setdiff1d(np.arange(self._X.shape[1]), columns)
+        X = self._X[:, kept] if len(kept) else np.zeros((self._X.shape[0], 1))
+        smaller = type(self._fitted)(
             C=np.inf,
             fit_intercept=bool(self._first),
-            multi_class="multinomial" if self.fitted._multinomial else "ovr",
+            multi_class="multinomial" if self._fitted._multinomial else "ovr",
             tol=PRECISE,
-        ).fit(X, self.y, self.weight)
-        without, full = likelihoods(smaller, X, self.y, self.weight)[k], self._models[k]
+        ).fit(X, self._y, self._weight)
+        without, full = likelihoods(smaller, X, self._y, self._weight)[k], self._models[k]
         return _chi_squared(2 * (full.log_likelihood - without.log_likelihood), len(columns) * len(full.labels))
 
     def profile_interval(self, feature, level=0.95, output=None):
@@ -243,7 +247,7 @@ class Inference:
         Returns
         -------
         lower, upper : float
-            Infinite where the likelihood never falls so far. With a ridge penalty, of the penalised likelihood.
+            With a ridge penalty, of the penalised likelihood.
 
         Raises
         ------
@@ -252,16 +256,18 @@ class Inference:
             weights, probability weights or groups: their likelihoods follow no chi-squared.
         """
         check_level(level)
-        if self.fitted._multinomial:
+        if not isinstance(feature, str | numbers.Integral):
+            raise TypeError(f"feature must be the name or the index of one column; got {feature!r}.")
+        if self._fitted._multinomial:
             raise ValueError("Softmax has no profile interval here: fit One-vs-Rest, or the two classes alone, or use table().")
         self._refuse_dependence()
         (j,), k = self._columns(feature), self._output(output)
         model, threshold = self._models[k], stats.chi2.ppf(level, 1)
         estimate, step = float(model.params[0, j + self._first]), 2 * float(self.standard_errors_[k, j + self._first])
-        best = model.log_likelihood - self.ridge / 2 * np.sum(np.square(model.coef))
+        best = model.log_likelihood - self._ridge / 2 * np.sum(np.square(model.coef))
 
         def excess(value):
-            return 2 * (best - held_log_likelihood(model, j, value, self.ridge)) - threshold
+            return 2 * (best - held_log_likelihood(model, j, value, self._ridge)) - threshold
 
         return tuple(_crossing(excess, estimate, sign * step) for sign in (-1, 1))
 
@@ -286,8 +292,8 @@ class Inference:
         check_level(level)
         if len(self._models) > 1:
             raise ValueError("One-vs-Rest probabilities have no joint covariance; fit multi_class='multinomial'.")
-        X = validate_data(self.fitted, X, reset=False, **ACCEPTED)
-        log_odds, spread = self._models[0].log_odds(X, self.covariance_)
+        X = validate_data(self._fitted, X, reset=False, **ACCEPTED)
+        log_odds, spread = self._models[0].log_odds(X)
         half = stats.norm.ppf((1 + level) / 2) * spread
         return expit(log_odds - half), expit(log_odds + half)
 
@@ -323,6 +329,8 @@ def check_level(level):
 
 def _refuse(fitted, covariance, weights, groups):
     """Raise where the question has no answer."""
+    if not isinstance(fitted, LinearPredictions):
+        raise TypeError(f"Inference is of a fitted CrossEntropyClassifier; got {type(fitted).__name__}.")
     check_is_fitted(fitted)
     terms = fitted._terms
     if terms.l1_ratio > 0 and not np.isinf(terms.C):
@@ -333,7 +341,9 @@ def _refuse(fitted, covariance, weights, groups):
     if fitted.separation_ is not None:
         raise ValueError(f"Standard errors do not exist where there is no optimum. {fitted.separation_.describe()}")
     if fitted.status_ != "converged":
-        raise ValueError(f"The fit ended {str(fitted.status_)!r}: standard errors need an optimum; raise max_iter or tol.")
+        raise ValueError(
+            f"The fit ended {str(fitted.status_)!r}: standard errors need an optimum. Raise max_iter, or use solver='auto'."
+        )
     if terms.factors is not None and np.isnan(terms.factors).any():
         raise ValueError("The rest of this One-vs-Rest task has several class weights: ask for the inference of the whole fit.")
     if covariance == "classical" and (terms.factors is not None or weights == "probability"):
@@ -349,17 +359,16 @@ def _check_groups(groups, weight):
     if groups is None:
         return None
     codes = np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
-    if len(codes) != len(weight) or len(np.unique(codes[weight > 0])) < 2:
-        raise ValueError(f"groups must give the group of each of {len(weight)} rows, two groups with a weight at least.")
+    if len(codes) != len(weight):
+        raise ValueError(f"groups must give the group of each of {len(weight)} rows; there are {len(codes)}.")
     return codes
 
 
-def _kind(covariance, ridge):
-    fit = "ridge fit" if ridge else "fit"
-    if covariance == "classical":
-        return "Laplace (posterior) covariance of the ridge fit" if ridge else "inverse information (classical)"
-    names = {"HC0": "sandwich (HC0)", "cluster": "sandwich of group sums (cluster-robust)"}
-    return f"{names.get(covariance, 'sandwich (HC1)')} of the {fit}"
+def _kind(covariance, ridge, by_class):
+    classical = "Laplace (posterior) covariance" if ridge else "inverse information (classical)"
+    names = {"classical": classical, "HC0": "sandwich (HC0)", "cluster": "sandwich of group sums (cluster-robust)"}
+    of = f"{names.get(covariance, 'sandwich (HC1)')} of the {'ridge fit' if ridge else 'fit'}"
+    return f"{of}, the sample drawn class by class" if by_class else of
 
 
 def _chi_squared(statistic, df):
@@ -367,15 +376,11 @@ def _chi_squared(statistic, df):
 
 
 def _crossing(excess, estimate, step):
-    """Where `excess` rises above zero on the way from the estimate; infinite if it never does."""
+    """Where `excess` rises above zero on the way from the estimate: of a likelihood that has an optimum it does."""
     inside = estimate
-    for _ in range(40):
-        if excess(inside + step) > 0:
-            return float(optimize.brentq(excess, inside, inside + step, xtol=1e-9 * abs(step), rtol=1e-12))
+    while excess(inside + step) <= 0:
         inside, step = inside + step, 2 * step
-        if abs(step) > 1e6 * (1 + abs(estimate)):
-            break
-    return float(np.copysign(np.inf, step))
+    return float(optimize.brentq(excess, inside, inside + step, xtol=1e-9 * abs(step), rtol=1e-12))
 
 
 def _block_diagonal(parts):

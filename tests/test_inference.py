@@ -7,6 +7,7 @@ import pytest
 import reference
 from scipy import optimize, sparse, stats
 from scipy.special import expit, softmax
+from sklearn.linear_model import LogisticRegression
 
 from sklearn_xent import CrossEntropyClassifier
 from sklearn_xent.inference import Inference, calibration_summary
@@ -222,13 +223,18 @@ def test_profile_intervals_agree_with_a_grid(C):
         assert 2 * (held(end) - best) == pytest.approx(threshold, abs=1e-5)
 
 
-def test_a_profile_may_be_open():
-    """One cell of the table is empty: the likelihood rises for ever on that side only, once the ridge is next to nothing."""
+def test_a_profile_is_found_however_far_and_in_any_unit():
+    """One cell of the table is empty: only a ridge of next to nothing ends the likelihood's rise on that side."""
     X = np.repeat([[0.0], [0.0], [1.0]], [10, 10, 6], axis=0)
     y = np.repeat([0, 1, 1], [10, 10, 6])
     fit = CrossEntropyClassifier(C=1e6, tol=1e-12).fit(X, y)
     lower, upper = Inference(fit, X, y).profile_interval(0)
     assert 0 < lower < fit.coef_[0, 0] < upper
+    X, y = np.tile(np.linspace(-1, 1, 50), 2)[:, None], np.repeat([0, 1], 50)
+    expected = np.array(Inference(unpenalised(X, y), X, y).profile_interval(0, level=0.99))
+    assert expected[0] < 0 < expected[1]
+    found = Inference(unpenalised(1e-6 * X, y), 1e-6 * X, y).profile_interval(0, level=0.99)
+    close(np.array(found) / 1e6, expected)
 
 
 def test_probability_intervals_are_those_of_the_link_scale():
@@ -240,6 +246,34 @@ def test_probability_intervals_are_those_of_the_link_scale():
     close(lower[:, 1], frame["mean_ci_lower"], rtol=1e-5)
     close(upper[:, 1], frame["mean_ci_upper"], rtol=1e-5)
     np.testing.assert_allclose(lower[:, 0], 1 - upper[:, 1], rtol=1e-12)
+
+
+def test_an_offset_of_the_columns_does_not_widen_probability_intervals():
+    X, y = generated()
+    X = np.round(X, 2)
+    expected = Inference(unpenalised(X, y), X, y).predict_proba_interval(X)
+    found = Inference(unpenalised(X + 2.0**27, y), X + 2.0**27, y).predict_proba_interval(X + 2.0**27)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("covariance", ["classical", "HC0"])
+def test_frequency_weights_are_those_of_statsmodels(covariance):
+    X, y, _ = reference.make_problem(2, 200, 3, 4)
+    weights = np.random.default_rng(0).integers(1, 5, 200).astype(float)
+    model = sm.GLM(y, sm.add_constant(X), family=sm.families.Binomial(), freq_weights=weights)
+    result = model.fit(tol=1e-14, cov_type="nonrobust" if covariance == "classical" else "HC0")
+    found = Inference(unpenalised(X, y, weights), X, y, weights, covariance=covariance)
+    close(found.params_[0], result.params)
+    close(found.standard_errors_[0], result.bse)
+
+
+def test_a_later_fit_changes_nothing():
+    X, y = three_classes()
+    fit = unpenalised(X, y, multi_class="ovr")
+    inference = Inference(fit, X, y)
+    expected = inference.profile_interval(0, output="log-odds of 1")
+    fit.set_params(multi_class="multinomial").fit(X, y)
+    assert inference.profile_interval(0, output="log-odds of 1") == expected
 
 
 def test_softmax_intervals_by_differences_and_inside_the_unit_interval():
@@ -261,12 +295,36 @@ def test_softmax_intervals_by_differences_and_inside_the_unit_interval():
     np.testing.assert_allclose(lower[:5], expit(log_odds(theta) - stats.norm.ppf(0.975) * spread), rtol=1e-5)
 
 
-def test_a_prior_moves_the_intercept_and_nothing_else():
+def test_a_sample_drawn_by_class_takes_the_numbers_out_of_the_variance():
+    """Prentice & Pyke (1979): the intercept's variance less those of the logarithms of the classes' numbers."""
     X, y = fair()
     plain, moved = (CrossEntropyClassifier(C=np.inf, tol=1e-12, prior=prior).fit(X, y) for prior in (None, {1: 0.05}))
     one, two = Inference(plain, X, y), Inference(moved, X, y)
-    close(one.covariance_, two.covariance_)
+    expected = one.covariance_.copy()
+    expected[0, 0] -= 1 / (y == 0).sum() + 1 / (y == 1).sum()
+    close(two.covariance_, expected)
     close(two.params_[0, 0] - one.params_[0, 0], moved.prior_shift_[0])
+    assert "drawn class by class" in two.kind_
+
+
+@pytest.mark.parametrize("covariance", ["HC0", "cluster"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_sandwiches_of_samples_drawn_by_class_vary_about_the_classes(n_classes, covariance):
+    X, y, _ = reference.make_problem(n_classes, 250, 3, 1)
+    rng = np.random.default_rng(0)
+    weights, groups = rng.integers(1, 4, 250).astype(float), rng.integers(0, 20, 250) if covariance == "cluster" else None
+    A = np.column_stack([np.ones(250), X])
+    plain, prior = unpenalised(X, y, weights), dict.fromkeys(range(n_classes), 1 / n_classes)
+    bread = Inference(plain, X, y, weights).covariance_
+    S = scores_of(Inference(plain, X, y, weights), A, y, weights) / weights[:, None]
+    for k in range(n_classes):
+        S[y == k] -= np.average(S[y == k], axis=0, weights=weights[y == k])
+    found = Inference(unpenalised(X, y, weights, prior=prior), X, y, weights, covariance=covariance, groups=groups)
+    S *= np.sqrt(weights)[:, None] if groups is None else weights[:, None]
+    n, k = weights.sum(), len(bread)
+    if groups is not None:
+        S = np.array([S[groups == g].sum(axis=0) for g in range(20)]) * np.sqrt(20 / 19 * (n - 1) / (n - k))
+    close(found.covariance_, bread @ S.T @ S @ bread, rtol=1e-7)
 
 
 def shares_covered(inference, truth):
@@ -293,6 +351,35 @@ def test_intervals_cover_as_they_say(n_classes, record_property):
         lower, upper = inference.predict_proba_interval(new)
         inside = inside + ((lower <= probabilities(new)) & (probabilities(new) <= upper)) / DRAWS
     record_property("simulated data sets with intervals checked", DRAWS)
+    assert np.all((covered >= LEVEL[0]) & (covered <= LEVEL[1])), covered
+    assert np.all((inside >= LEVEL[0]) & (inside <= LEVEL[1])), inside
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("covariance", ["classical", "HC1"])
+def test_intervals_cover_in_case_control_samples(covariance, n_classes, record_property):
+    """Balanced by design, from a population that is not: the intercept, the probabilities and all else."""
+    truth = np.array([[-2.0, 0.8, -0.5], [-1.5, 0.3, 0.6]])[: n_classes - 1]
+    new, rng = np.array([[0.5, -0.5], [1.5, 1.0]]), np.random.default_rng(0)
+
+    def probabilities(X):
+        Z = np.column_stack([np.zeros(len(X)), np.column_stack([np.ones(len(X)), X]) @ truth.T])
+        return softmax(Z, axis=1)
+
+    draws = 2 * DRAWS  # 500 have a standard error of 1%: at four places and more, two of them are not rare
+    population = rng.standard_normal((1_000_000, 2))
+    labels = (rng.random((len(population), 1)) > np.cumsum(probabilities(population), axis=1)).sum(axis=1)
+    classes = [np.flatnonzero(labels == k) for k in range(n_classes)]
+    prior = {k: len(rows) / len(labels) for k, rows in enumerate(classes)}
+    covered, inside = 0, 0
+    for _ in range(draws):
+        rows = np.concatenate([rng.choice(members, 200) for members in classes])
+        X, y = population[rows], labels[rows]
+        inference = Inference(unpenalised(X, y, tol=1e-10, prior=prior), X, y, covariance=covariance)
+        covered = covered + shares_covered(inference, truth) / draws
+        lower, upper = inference.predict_proba_interval(new)
+        inside = inside + ((lower <= probabilities(new)) & (probabilities(new) <= upper)) / draws
+    record_property("simulated data sets with intervals checked", draws)
     assert np.all((covered >= LEVEL[0]) & (covered <= LEVEL[1])), covered
     assert np.all((inside >= LEVEL[0]) & (inside <= LEVEL[1])), inside
 
@@ -326,6 +413,7 @@ def test_the_table_in_text_page_and_frame():
     for piece in ("log-odds of 1", "GPA", "2.8261", "1.2629", "90% intervals"):
         assert piece in str(table)
         assert piece in table._repr_html_()
+    assert "99.9% intervals" in str(Inference(unpenalised(X, y), X, y).table(0.999))
 
 
 def test_clear_refusals():
@@ -339,8 +427,14 @@ def test_clear_refusals():
         Inference(fit, X, y, weights="probability")
     with pytest.raises(ValueError, match="needs groups"):
         Inference(fit, X, y, covariance="cluster")
-    with pytest.raises(ValueError, match="two groups with a weight"):
+    with pytest.raises(ValueError, match="Only one group"):
         Inference(fit, X, y, covariance="cluster", groups=np.zeros(len(y)))
+    with pytest.raises(ValueError, match="group of each"):
+        Inference(fit, X, y, covariance="cluster", groups=np.zeros(3))
+    with pytest.raises(TypeError, match="LogisticRegression"):
+        Inference(LogisticRegression().fit(X, y), X, y)
+    with pytest.raises(TypeError, match="one column"):
+        Inference(unpenalised(X, y, multi_class="ovr"), X, y).profile_interval([0, 1])
     with pytest.raises(ValueError, match="standard errors from the optimum"):
         Inference(fit, X + 1.0, y)
     with pytest.raises(ValueError, match="labels that are not among"):
@@ -452,7 +546,7 @@ def test_the_tasks_of_a_fit_have_an_inference_of_their_own():
     with pytest.raises(ValueError, match="several class weights"):
         Inference(several.estimators_[1], X, y == 1, covariance="robust")
     Inference(several, X, y, covariance="robust")
-    assert "nan" in str(several.estimators_[1].summary())
+    assert "several in the rest" in str(several.estimators_[1].summary())
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
