@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import log_loss
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.validation import column_or_1d
 
 from sklearn_xent._checks import check_integer, check_real
 
@@ -17,7 +18,7 @@ class CalibrationSummary:
     ----------
     n_rows : int
     accuracy, mean_confidence : float
-        Share of right predictions, and the mean of the probabilities that they were given.
+        Share of the rows whose likeliest class (the first among equals) is right, and the mean of its probability.
     brier_score : float
         Mean squared distance of the probabilities from the truth, summed over the classes (Brier 1950); 0 to 2.
     log_loss : float
@@ -86,7 +87,8 @@ def calibration_summary(estimator, X, y, *, n_bins=10, n_resamples=1000, level=0
     check_integer("n_bins", n_bins, 1)
     check_integer("n_resamples", n_resamples, 1)
     check_real("level", level, "a number between 0 and 1", lambda v: 0 < v < 1)
-    rng, p, y = check_random_state(random_state), estimator.predict_proba(X), np.asarray(y)
+    rng, p, y = check_random_state(random_state), estimator.predict_proba(X), column_or_1d(y)
+    check_consistent_length(p, y)
     truth = y[:, None] == estimator.classes_
     if not truth.any(axis=1).all():
         raise ValueError(f"y has labels that are not among the classes of the estimator, {estimator.classes_.tolist()}.")

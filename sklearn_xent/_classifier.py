@@ -48,6 +48,8 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         intercepts are moved by the difference that the weights made to the log-odds of the classes, ``-log(weight of
         the class / weight of the rest)`` for a task, ``-log(weight)`` for softmax (King & Zeng 2001, section 4.1). Exact for a
         well-specified model without penalty; approximate with one, and for One-vs-Rest tasks whose rest has several weights.
+        With weights of two classes, α₀ and α₁, the decision that they ask for stays at hand:
+        ``FixedThresholdClassifier(fitted, threshold=α₀ / (α₀ + α₁))`` decides as the uncorrected fit does.
     prior : None or dict, default=None
         Shares of the classes in the population, where the sample was drawn by class (case-control); implies the
         correction. One class may be left out; it has the rest. Of three classes and more, multinomial is the exact one.
@@ -92,7 +94,7 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         is all that is proven far from the optimum without penalty, or with more coefficients than a Hessian is formed for.
     status_ : {"converged", "max_iter", "stalled", "separated", "interrupted"}
         How the solver ended; "stalled" means rounding stopped progress before `tol`, "separated" that there is no optimum,
-        "interrupted" that Ctrl-C came first.
+        "interrupted" that Ctrl-C or a callback came first.
     separation_ : Separation or None
         Without penalty, how the classes are separated; see `sklearn_xent.find_separation`.
     history_ : dict of lists
@@ -302,6 +304,8 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         task.prior_shift_ = self.prior_shift_[k : k + 1]
         if len(self.classes_) > 2:
             task.classes_, task._terms = np.array([0, 1]), self._terms.of_task(k)
+            task.prior = None  # it names classes that the task does not know; so do weights
+            task.class_weight = self.class_weight if isinstance(self.class_weight, str) else None
         return task
 
     def summary(self, n_coefficients=10):

@@ -67,7 +67,9 @@ class LinearPredictions:
         return np.exp(self.predict_log_proba(X))
 
     def predict(self, X):
-        """Labels of the largest probability; the first of `classes_` among equals.
+        """Labels of the highest score, which is the largest probability's; the first of `classes_` among equals.
+
+        Scores decide, because far from the boundary the probabilities of several classes round to the same number.
 
         Parameters
         ----------
@@ -85,7 +87,8 @@ class LinearPredictions:
     def decision_margin(self, X):
         """By how much the likeliest class leads: the difference of the two highest log-probabilities.
 
-        Zero is a tie, which `predict` gives to the first of `classes_`; ``log(10)`` says ten times as likely as any other.
+        Zero is a tie (or a difference lost in rounding), which `predict` gives to the first of `classes_` of equal scores;
+        ``log(10)`` says ten times as likely as any other.
 
         Parameters
         ----------

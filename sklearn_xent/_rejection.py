@@ -5,11 +5,12 @@ import warnings
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils import _safe_indexing, check_array, get_tags, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
 
 from sklearn_xent._checks import check_real
+from sklearn_xent._version import VersionedPickle
 
 TARGETS = {"max_error": "from 0 to 1", "coverage": "above 0, up to 1", "threshold": "from 0 to 1"}
 
@@ -49,27 +50,36 @@ def risk_coverage_curve(y_true, y_proba, *, classes=None, sample_weight=None):
     >>> risk_coverage_curve([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
     (array([0.33333333, 0.66666667, 1.        ]), array([0.        , 0.        , 0.33333333]), array([0.9, 0.8, 0.6]))
     """
-    y_true, y_proba = column_or_1d(y_true), np.asarray(y_proba, dtype=float)
+    y_true, y_proba = column_or_1d(y_true), check_array(y_proba, dtype=float, input_name="y_proba")
     classes = np.unique(y_true) if classes is None else np.asarray(classes)
-    if y_proba.ndim != 2 or y_proba.shape != (len(y_true), len(classes)):
+    if y_proba.shape != (len(y_true), len(classes)):
         raise ValueError(
             f"y_proba must have a row for each of {len(y_true)} labels and a column for each of the classes "
             f"{classes.tolist()}; its shape is {y_proba.shape}. Say with classes= what the columns are."
         )
-    weight = np.ones(len(y_true)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
-    confidence, wrong = y_proba.max(axis=1), classes[y_proba.argmax(axis=1)] != y_true
+    if not np.isin(y_true, classes).all():
+        raise ValueError(f"y_true has labels that are not among the classes, {classes.tolist()}.")
+    weight = _check_sample_weight(sample_weight, y_proba, ensure_non_negative=True)
+    return _curve(y_proba.max(axis=1), classes[y_proba.argmax(axis=1)] != y_true, weight)
+
+
+def _curve(confidence, wrong, weight):
+    """Coverage, risk and thresholds, from each row's confidence and whether it is wrong."""
+    if not weight.any():
+        raise ValueError("sample_weight is zero everywhere: no row has a say.")
     order = np.argsort(-confidence, kind="stable")
+    accepted, errors = np.cumsum(weight[order]), np.cumsum((weight * wrong)[order])
     last = np.append(np.diff(confidence[order]) != 0, True)  # equals are accepted together
-    accepted, errors = np.cumsum(weight[order])[last], np.cumsum((weight * wrong)[order])[last]
-    return accepted / accepted[-1], errors / np.maximum(accepted, np.finfo(float).tiny), confidence[order][last]
+    last &= accepted > 0
+    return (accepted / accepted[-1])[last], errors[last] / accepted[last], confidence[order][last]
 
 
-class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class RejectOptionClassifier(VersionedPickle, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Abstain where the highest probability is too low, by a threshold that meets a target.
 
-    The threshold is chosen on out-of-fold probabilities: the lowest whose accepted cases have an error rate of at most
-    `max_error`, or the highest that accepts the share `coverage`. Chow's rule (1970): where probabilities are true, no other
-    rule of the same coverage has fewer errors.
+    The threshold is chosen out of fold: the lowest whose accepted cases have an error rate (of what the estimator predicts)
+    of at most `max_error`, or the highest that accepts the share `coverage`. Chow's rule (1970): where probabilities are true,
+    no other rule of the same coverage has fewer errors.
 
     Parameters
     ----------
@@ -82,7 +92,8 @@ class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
     threshold : float, optional
         Lowest confidence to accept, given outright. At most one of the three; without any, nothing is rejected.
     reject_label : object, default=None
-        What `predict` says where it abstains; no class may have this label.
+        What `predict` says where it abstains; no class may have this label. Scorers and confusion matrices want one of the
+        classes' type, -1 or "undecided".
     cv : int, cross-validation generator or iterable, default=None
         Folds for the choice of the threshold; None is five.
 
@@ -120,8 +131,6 @@ class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         self.cv = cv
 
     def __sklearn_tags__(self):
-        from sklearn.utils import get_tags
-
         tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
         tags.input_tags = inner.input_tags
         tags.classifier_tags = inner.classifier_tags
@@ -152,12 +161,18 @@ class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
             If no threshold meets `max_error`: everything is rejected.
         """
         target = self._target()
+        if np.ndim(self.reject_label):
+            raise ValueError(f"reject_label must be one label; got {self.reject_label!r}.")
         X, y = indexable(X, y)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         estimator = clone(self.estimator).fit(X, y, **weights)
+        if not hasattr(estimator, "predict_proba"):
+            raise ValueError(
+                f"{type(estimator).__name__} has no predict_proba: wrap it in sklearn.calibration.CalibratedClassifierCV."
+            )
         if any(label == self.reject_label for label in estimator.classes_.tolist()):
             raise ValueError(f"reject_label={self.reject_label!r} is a class in y; choose a label that is none.")
-        threshold, coverage, error = self._choose(target, X, column_or_1d(y), sample_weight, estimator.classes_)
+        threshold, coverage, error = self._choose(target, X, column_or_1d(y), sample_weight)
         self.estimator_, self.classes_ = estimator, estimator.classes_
         self.threshold_, self.coverage_, self.error_ = threshold, coverage, error
         for name in ("n_features_in_", "feature_names_in_"):
@@ -174,15 +189,13 @@ class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
             check_real(name, getattr(self, name), f"a number {TARGETS[name]}", lambda v, least=least: least <= v <= 1)
         return given[0] if given else None
 
-    def _choose(self, target, X, y, sample_weight, classes):
+    def _choose(self, target, X, y, sample_weight):
         """Return the threshold, and the coverage and error that it has out of fold."""
         if target in (None, "threshold"):
             return (0.0 if target is None else float(self.threshold)), np.nan, np.nan
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        rows, probabilities = self._out_of_fold(X, y, weight, classes)
-        coverage, risk, thresholds = risk_coverage_curve(
-            y[rows], probabilities, classes=classes, sample_weight=None if weight is None else weight[rows]
-        )
+        rows, confidence, wrong = self._out_of_fold(X, y, weight)
+        coverage, risk, thresholds = _curve(confidence, wrong, np.ones(len(rows)) if weight is None else weight[rows])
         good = risk <= self.max_error if target == "max_error" else coverage >= self.coverage
         if not good.any():
             warnings.warn(
@@ -195,20 +208,14 @@ class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         lowest = 0.0 if k == len(thresholds) - 1 else float(thresholds[k])  # all are accepted: so are others like them
         return lowest, float(coverage[k]), float(risk[k])
 
-    def _out_of_fold(self, X, y, weight, classes):
-        """Rows that some fold holds out, and their probabilities; the labels stay the user's, which class weights name."""
-        rows, found = [], []
+    def _out_of_fold(self, X, y, weight):
+        """Rows that some fold holds out, their confidence, and whether they are wrong; labels stay the user's."""
+        parts = []
         for train, test in check_cv(self.cv, y, classifier=True).split(X, y):
             weights = {} if weight is None else {"sample_weight": weight[train]}
-            fold = clone(self.estimator).fit(_safe_indexing(X, train), y[train], **weights)
-            test = test[np.isin(y[test], classes)]  # a class may have rows without weight only
-            known = np.isin(fold.classes_, classes)
-            probabilities = np.zeros((len(test), len(classes)))
-            columns = np.searchsorted(classes, fold.classes_[known])
-            probabilities[:, columns] = fold.predict_proba(_safe_indexing(X, test))[:, known]
-            rows.append(test)
-            found.append(probabilities)
-        return np.concatenate(rows), np.concatenate(found)
+            fold, held = clone(self.estimator).fit(_safe_indexing(X, train), y[train], **weights), _safe_indexing(X, test)
+            parts.append((test, fold.predict_proba(held).max(axis=1), fold.predict(held) != y[test]))
+        return map(np.concatenate, zip(*parts, strict=True))
 
     def accepts(self, X):
         """Whether each row is decided.
@@ -236,13 +243,13 @@ class RejectOptionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
             Of the labels' type where it can hold `reject_label`, else of objects.
         """
         check_is_fitted(self)
-        labels, rejected = self.estimator_.predict(X), ~self.accepts(X)
-        if not rejected.any():
+        labels = self.estimator_.predict(X)
+        if self.threshold_ <= 0:
             return labels
         label = np.asarray(self.reject_label)
         same = label.ndim == 0 and label.dtype.kind == labels.dtype.kind
         labels = labels.astype(np.result_type(labels, label) if same else object)
-        labels[rejected] = self.reject_label
+        labels[~self.accepts(X)] = self.reject_label
         return labels
 
     def score(self, X, y, sample_weight=None):

@@ -1,6 +1,7 @@
 """Pictures in scikit-learn's Display convention (extra `plot`): coefficients, convergence, risk against coverage.
 
-Colours are Okabe & Ito's, which the colour-blind tell apart; positive and negative weights are blue and orange.
+Colours are Okabe & Ito's, which the colour-blind tell apart; where there are more lines than colours, dashes and markers do.
+Positive and negative weights are blue and orange.
 """
 
 from collections import Counter
@@ -13,6 +14,8 @@ from sklearn_xent._rejection import risk_coverage_curve
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
+DASHES, MARKERS = ("-", "--", ":", "-."), ("o", "s", "^", "D")  # one each time the colours begin anew
+TALLEST = 20  # inches of a figure
 MOST_MARKERS = 60  # points of a line that are marked each
 
 
@@ -28,6 +31,24 @@ def _pyplot():
 def _axes(ax):
     """Return the axes given, or those of a new figure."""
     return _pyplot().subplots(layout="constrained")[1] if ax is None else ax
+
+
+def _look(k, cues):
+    """Return the colour of the line of number k, and which of the cues tells it from others of that colour."""
+    turn, colour = divmod(k, len(COLOURS))
+    return COLOURS[colour], cues[turn % len(cues)]
+
+
+def _log_ticks(ax):
+    """Give the logarithmic x axis a handful of labels, whether it spans a hundredth of a decade or a hundred decades."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+    low, high = ax.get_xlim()
+    decades = np.log10(high) - np.log10(low)
+    many = LogLocator(numticks=6) if decades > 2.5 else LogLocator(subs=(1, 2, 5), numticks=12)
+    ax.xaxis.set_major_locator(MaxNLocator(5) if decades < 1 else many)
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def _line_style(kwargs):
@@ -81,11 +102,12 @@ class RiskCoverageDisplay:
         """Draw; `kwargs` are the line's. Returns the display."""
         self.ax_ = _axes(ax)
         self.figure_, name = self.ax_.figure, self.name if name is None else name
-        style = {"drawstyle": "steps-pre", "color": COLOURS[len(self.ax_.lines) % len(COLOURS)], "label": name}
+        colour, dash = _look(len(self.ax_.lines), DASHES)
+        style = {"drawstyle": "steps-pre", "color": colour, "linestyle": dash, "label": name}
         style |= _line_style(kwargs)
         (self.line_,) = self.ax_.plot(self.coverage, self.risk, **style)
         self.ax_.set(xlabel="coverage: share of the cases accepted", ylabel="risk: error rate of the accepted", xlim=(0, 1.01))
-        self.ax_.set_ylim(bottom=0)
+        self.ax_.set_ylim(0, 1.05 * max([1e-3, *(np.max(line.get_ydata()) for line in self.ax_.lines)]))
         if style["label"] is not None:
             self.ax_.legend(loc="upper left")
         return self
@@ -109,7 +131,7 @@ class ConvergenceDisplay:
 
         Parameters
         ----------
-        estimators : dict or list of fitted CrossEntropyClassifier
+        estimators : fitted CrossEntropyClassifier, or dict or list of them
             By name, or named by their solvers.
         against : {"passes", "seconds"}, default="passes"
         quantity : {"gap", "objective"}, default="gap"
@@ -118,6 +140,8 @@ class ConvergenceDisplay:
         **kwargs
             Of the lines.
         """
+        if hasattr(estimators, "history_"):
+            estimators = [estimators]
         named = estimators if isinstance(estimators, dict) else _named(estimators)
         display = cls(histories={name: fit.history_ for name, fit in named.items()})
         return display.plot(against=against, quantity=quantity, ax=ax, **kwargs)
@@ -133,8 +157,8 @@ class ConvergenceDisplay:
         least = min(min(history["objective"]) for history in self.histories.values())
         for k, (name, history) in enumerate(self.histories.items()):
             values = np.array(history[quantity]) - (least if quantity == "objective" else 0)
-            marker = "o" if len(values) <= MOST_MARKERS else ""
-            style = {"color": COLOURS[k % len(COLOURS)], "marker": marker, "markersize": 3, "label": name}
+            (colour, dash), marker = _look(k, DASHES), "o" if len(values) <= MOST_MARKERS else ""
+            style = {"color": colour, "linestyle": dash, "marker": marker, "markersize": 3, "label": name}
             style |= _line_style(kwargs)
             shown = np.maximum(values, 1e-16)  # zero has no logarithm
             self.lines_ += self.ax_.plot(history[against], shown, **style)
@@ -186,6 +210,8 @@ class CoefficientDisplay:
     def from_estimator(cls, estimator, *, image_shape=None, **kwargs):
         """Draw the coefficients of a fitted classifier; with `image_shape`, an image a class."""
         check_is_fitted(estimator)
+        if image_shape is not None and "ax" in kwargs:
+            kwargs["axes"] = kwargs.pop("ax")
         names = getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(estimator.n_features_in_)])
         labels = [str(label) for label in estimator.classes_[-len(estimator.intercept_) :]]
         display = cls(outputs=labels, names=[str(name) for name in names], coefficients=estimator._dense_coef())
@@ -210,29 +236,25 @@ class CoefficientDisplay:
         if output is not None:
             check_option("output", output, self.outputs)
         self.ax_ = _axes(ax)
-        from matplotlib.ticker import LogLocator, NullFormatter
-
         self.figure_ = self.ax_.figure
         rows = list(range(len(self.outputs))) if output is None else [self.outputs.index(output)]
         order = np.argsort(np.abs(self.coefficients[rows]).max(axis=0), kind="stable")[-n_features:]
         places = np.arange(len(order))
         if ax is None:
-            self.figure_.set_size_inches(6.4, 1.4 + 0.22 * len(order) * max(1, 0.6 * len(rows)))
+            self.figure_.set_size_inches(6.4, min(1.6 + 0.22 * len(order) * max(1, 0.6 * len(rows)), TALLEST))
         for i, k in enumerate(rows):
             shift = 0.6 * ((i + 0.5) / len(rows) - 0.5)
-            odds = np.exp(self.coefficients[k, order])
-            error = None
+            odds, error, (colour, marker) = _odds(self.coefficients[k, order]), None, _look(i, MARKERS)
             if self.lower is not None:
-                error = np.abs(np.exp([self.lower[k, order], self.upper[k, order]]) - odds)
-            style = {"fmt": "o", "markersize": 4, "capsize": 2, "color": COLOURS[i % len(COLOURS)], "label": self.outputs[k]}
+                error = np.abs(_odds([self.lower[k, order], self.upper[k, order]]) - odds)
+            style = {"fmt": marker, "markersize": 4, "capsize": 2, "color": colour, "label": self.outputs[k]}
             self.ax_.errorbar(odds, places - shift, xerr=error, **style)
         self.ax_.set_ylim(-0.6, len(order) - 0.4)
         self.ax_.axvline(1, color="0.6", linewidth=1, zorder=0)
         self.ax_.set(xscale="log", yticks=places, yticklabels=[self.names[j] for j in order], xlabel="odds ratio")
-        self.ax_.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        self.ax_.xaxis.set_major_formatter("{x:g}")
-        self.ax_.xaxis.set_minor_formatter(NullFormatter())
-        self.ax_.legend(loc="best", fontsize="small")
+        _log_ticks(self.ax_)
+        columns = min(len(rows), 2 if max(map(len, self.outputs)) > 15 else 5)
+        self.ax_.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, fontsize="small")
         return self
 
     def images(self, image_shape, axes=None, *, n_columns=5):
@@ -265,6 +287,8 @@ class CoefficientDisplay:
             )
             axes = grid.ravel()
         self.axes_ = np.ravel(axes)
+        if len(self.axes_) < n_outputs:
+            raise ValueError(f"axes must be one for each of {n_outputs} outputs; there are {len(self.axes_)}.")
         self.figure_ = self.axes_[0].figure
         most = np.abs(self.coefficients).max()
         for ax, output, weights in zip(self.axes_, self.outputs, self.coefficients, strict=False):
@@ -274,3 +298,8 @@ class CoefficientDisplay:
             ax.set_visible(False)
         self.figure_.colorbar(image, ax=list(self.axes_[:n_outputs]), label="coefficient", shrink=0.8)
         return self
+
+
+def _odds(log_odds):
+    """Odds that a logarithmic axis can show."""
+    return np.exp(np.clip(log_odds, -300, 300))

@@ -1,5 +1,7 @@
 """Pictures: they show the numbers, and nothing is cut off."""
 
+from itertools import pairwise
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -93,3 +95,44 @@ def test_images_of_digit_weights():
         CoefficientDisplay.from_estimator(fit, output="ten")
     with pytest.raises(ValueError, match="n_features must be"):
         CoefficientDisplay.from_estimator(fit, n_features=0)
+    with pytest.raises(ValueError, match="one for each of 10"):
+        CoefficientDisplay.from_estimator(fit, image_shape=(8, 8), axes=pyplot.subplots(1, 3)[1])
+    two = CrossEntropyClassifier().fit(X[y < 2], y[y < 2])
+    ax = pyplot.subplots()[1]
+    assert CoefficientDisplay.from_estimator(two, image_shape=(8, 8), ax=ax).axes_[0] is ax
+
+
+def test_a_worse_curve_is_not_cut_off():
+    ax = pyplot.subplots()[1]
+    for worst in (0.05, 1.0, 0.2):
+        RiskCoverageDisplay(coverage=np.array([0.5, 1.0]), risk=np.array([0.01, worst])).plot(ax=ax)
+    assert ax.get_ylim()[0] == 0
+    assert ax.get_ylim()[1] > 1
+
+
+@pytest.mark.parametrize("span", [1e-3, 0.3, 3.0, 30.0, 300.0, 3000.0])
+def test_odds_ratios_of_any_span_have_a_few_labels(span):
+    coefficients = np.array([[-span, span / 2]])
+    ends = {"lower": coefficients - span / 10, "upper": coefficients + span / 10}
+    display = CoefficientDisplay(outputs=["one"], names=["a", "b"], coefficients=coefficients, **ends).plot()
+    display.figure_.canvas.draw()
+    low, high = display.ax_.get_xlim()
+    boxes = [
+        label.get_window_extent()
+        for label, place in zip(display.ax_.get_xticklabels(), display.ax_.get_xticks(), strict=True)
+        if low <= place <= high and label.get_text()
+    ]
+    assert 2 <= len(boxes) <= 12
+    assert all(right.x0 > left.x1 for left, right in pairwise(boxes))
+    nothing_is_cut_off(display.figure_)
+
+
+def test_more_lines_than_colours_differ_by_dashes_or_markers():
+    X, y = load_digits(return_X_y=True)
+    fit = CrossEntropyClassifier(C=1e-3).fit(X, y)
+    display = ConvergenceDisplay.from_estimators({str(k): fit for k in range(8)})
+    looks = {(line.get_color(), line.get_linestyle()) for line in display.lines_}
+    assert len(looks) == 8
+    assert len(ConvergenceDisplay.from_estimators(fit).lines_) == 1
+    points = [container.lines[0] for container in CoefficientDisplay.from_estimator(fit, n_features=2).ax_.containers]
+    assert len({(line.get_color(), line.get_marker()) for line in points}) == 10

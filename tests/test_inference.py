@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import reference
 from scipy import optimize, sparse, stats
@@ -460,8 +461,18 @@ def test_clear_refusals():
     Inference(unpenalised(frame, y, C=1.0), frame, y)  # a ridge penalty tells them apart
     with pytest.warns(match="separate"):
         apart = CrossEntropyClassifier(C=np.inf).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
-    with pytest.raises(ValueError, match="no optimum"):
+    with pytest.raises(ValueError, match=r"no optimum\. .*separated by 0"):
         Inference(apart, [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+def test_separated_classes_have_no_standard_errors(multi_class):
+    X, y = three_classes()
+    frame = pd.DataFrame(np.column_stack([X, y == 2]), columns=[*"abcd", "tells"])
+    with pytest.warns(match="tells"):
+        fit = unpenalised(frame, y, multi_class=multi_class)
+    with pytest.raises(ValueError, match=r"no optimum\. .*tells"):
+        Inference(fit, frame, y)
 
 
 @pytest.mark.parametrize(

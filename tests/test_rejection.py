@@ -7,9 +7,17 @@ from sklearn.datasets import load_digits, make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, PredefinedSplit, StratifiedKFold, cross_val_predict, train_test_split
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    PredefinedSplit,
+    StratifiedKFold,
+    cross_val_predict,
+    train_test_split,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from sklearn_xent import CrossEntropyClassifier, RejectOptionClassifier, risk_coverage_curve
 
@@ -183,3 +191,54 @@ def test_what_cannot_be_met_or_meant_is_said():
         RejectOptionClassifier(CrossEntropyClassifier(), coverage="half").fit(X, y)
     with pytest.raises(ValueError, match="reject_label=1 is a class"):
         RejectOptionClassifier(CrossEntropyClassifier(), reject_label=1).fit(X, y)
+    with pytest.raises(ValueError, match="one label"):
+        RejectOptionClassifier(CrossEntropyClassifier(), reject_label=[1, 2]).fit(X, y)
+    with pytest.raises(ValueError, match="LinearSVC has no predict_proba"):
+        RejectOptionClassifier(LinearSVC(), threshold=0.5).fit(X, y)
+
+
+def test_the_error_is_that_of_what_is_predicted():
+    """Not of the likeliest class, where another threshold decides."""
+    X, y = make_classification(600, 6, flip_y=0.2, random_state=0)
+    inner = FixedThresholdClassifier(LogisticRegression(), threshold=0.1, response_method="predict_proba").fit(X, y)
+    careful = RejectOptionClassifier(FrozenEstimator(inner), max_error=0.08, reject_label=-1).fit(X, y)
+    said = careful.predict(X)
+    accepted = said != -1
+    assert 0 < accepted.mean() < 1
+    assert accepted.mean() == pytest.approx(careful.coverage_)
+    assert (said != y)[accepted].mean() == pytest.approx(careful.error_)
+    assert careful.error_ <= 0.08
+
+
+def test_classes_that_the_classifier_does_not_know_are_errors():
+    X, y = load_digits(return_X_y=True)
+    inner = CrossEntropyClassifier(C=0.01).fit(X[y < 7], y[y < 7])
+    careful = RejectOptionClassifier(FrozenEstimator(inner), coverage=1.0).fit(X, y)
+    assert careful.error_ == pytest.approx((inner.predict(X) != y).mean())
+
+
+def test_rows_of_no_weight_meet_no_target():
+    confidence = np.array([0.9, 0.8, 0.7])
+    coverage, risk, thresholds = risk_coverage_curve(
+        [0, 1, 1], np.column_stack([confidence, 1 - confidence]), sample_weight=[0.0, 1.0, 1.0]
+    )
+    np.testing.assert_array_equal(thresholds, [0.8, 0.7])
+    np.testing.assert_array_equal(risk, [1.0, 1.0])
+    np.testing.assert_array_equal(coverage, [0.5, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"sample_weight": [0.0, 0.0]}, r"zero"),
+        ({"sample_weight": [1.0]}, "sample_weight"),
+        ({"sample_weight": [-1.0, 1.0]}, "Negative"),
+        ({"classes": [0, 2]}, "not among the classes"),
+        ({"y_proba": [[0.5, 0.5], [np.nan, 0.5]]}, "NaN"),
+        ({"y_proba": [[1.0], [1.0]]}, "a column for each"),
+    ],
+)
+def test_curves_of_nothing_are_refused(more, message):
+    given = {"y_true": [0, 1], "y_proba": [[0.9, 0.1], [0.2, 0.8]]} | more
+    with pytest.raises(ValueError, match=message):
+        risk_coverage_curve(**given)
