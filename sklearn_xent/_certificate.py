@@ -6,8 +6,9 @@ Fenchel terms, one a coefficient, nothing cancels and the bound stays meaningful
 pass: ``X.T @ residuals`` is the gradient.
 
 In floating point the gradient is off by some e, of the size of rounding. It is then the exact one of ``F(x) + <e, x>``,
-and so is the bound: of F it is off by ``<e, W - W*>``, which vanishes with the distance. With the rounding of the
-coefficients that are returned that is less than the few units in the last place of F which `Monitor` adds.
+and so is the bound: of F it is off by ``<e, W - W*>``, which vanishes with the distance. That is less than the few units in
+the last place of F which `Monitor` adds, together with what scores of offset columns lose (`Objective.lost_in_scores`)
+and what the intercept does that is returned (`Objective.lost_in_lifting`).
 
 Coefficients without a penalty (`C=inf`, or a penalty below rounding) have no dual bound. There, and wherever a Hessian is at
 hand, self-concordance bounds the distance: along a step that moves no row's log-odds by more than r, the curvature falls

@@ -231,9 +231,12 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
                 start=self._start(targets.classes, objective.shape),
                 random_state=random_state,
             )
-            self.separation_ = None
-            if np.isinf(self.C) and not solution.interruption and _suspicious(design, solution):
-                self.separation_ = self._separation(X, targets)
+            self.separation_, interruption = None, solution.interruption
+            if np.isinf(self.C) and not interruption and _suspicious(design, solution):
+                try:
+                    self.separation_ = self._separation(X, targets)
+                except KeyboardInterrupt as error:  # the fit itself is done: it is kept
+                    interruption = error
         self.classes_, self._multinomial = targets.classes, multinomial
         self.prior_shift_ = shift
         self.coef_, self.intercept_ = solution.coef, solution.intercept + shift
@@ -241,11 +244,12 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         self.n_passes_ = solution.n_passes
         self.solver_ = name_of(solver)
         self.optimality_gap_ = solution.gap
-        self.status_ = (solution.status if self.separation_ is None else Status.SEPARATED).value
+        status = Status.INTERRUPTED if interruption else solution.status
+        self.status_ = (status if self.separation_ is None else Status.SEPARATED).value
         self.history_ = solution.history
-        self._terms = Terms.of(self, X.shape[0], targets, solution.target)
+        self._terms = Terms.of(self, X.shape[0], targets, solution)
         tasks.end({})
-        return solution.interruption
+        return interruption
 
     def _check_data(self, X, y, sample_weight):
         """Return validated data, labels, and both coded."""
@@ -338,7 +342,11 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
 
 
 def _suspicious(design, solution):
-    """Whether a fit without penalty shows signs of separation."""
-    if solution.status != Status.CONVERGED:
+    """Whether a fit without penalty shows signs of separation.
+
+    A gap proven by self-concordance proves that there is an optimum; one that is the objective itself does not, nor one in
+    which directions of no curvature had no part: far out, rounding takes curvature away.
+    """
+    if solution.status != Status.CONVERGED or solution.value <= 2 * solution.gap:
         return True
     return np.abs(design.dot(solution.coef) + solution.intercept).max() > SUSPICIOUS

@@ -1,8 +1,7 @@
 """Homes of the data matrix: what a solver may ask of X, answered for dense and sparse storage.
 
 Products, Gram matrices and moments are sums over rows, so that they need neither random access nor a second copy of X; `rows`
-(stochastic gradients) and `columns` (working sets) copy what they take. `Meter` counts how often the data was
-read: one `dot` and one `tdot` make a pass.
+(samples) and `columns` (working sets) copy what they take. `Meter` counts reads: one `dot` and one `tdot` make a pass.
 """
 
 from functools import cached_property, lru_cache
@@ -59,6 +58,12 @@ class Design:
         self.shape, self.size = X.shape, X.size  # SciPy counts stored values only
         self.meter = Meter() if meter is None else meter
 
+    origin = 0.0  # what is subtracted from every row where it is read
+
+    def about(self, origin):
+        """Return the design of ``X - origin``, moved block by block; itself where the storage cannot hold that."""
+        return self
+
     def moments(self, weights):
         """Weighted mean and variance of every column; `weights` of shape (n_samples,) sum to one.
 
@@ -81,22 +86,28 @@ class Dense(Design):
 
     product_cost, gram_cost = 0.05, 0.0135  # nanoseconds a multiplication, see `_costs`
 
-    def __init__(self, X, meter=None, share=1.0):
+    def __init__(self, X, meter=None, share=1.0, origin=None):
         super().__init__(X, meter, share)
         contiguous = X.flags.c_contiguous or X.flags.f_contiguous
-        self._ready = X.dtype == np.float64 and contiguous and X.flags.aligned
+        self._ready = X.dtype == np.float64 and contiguous and X.flags.aligned and origin is None
+        self._moved, self.origin = origin is not None, np.zeros(self.shape[1]) if origin is None else origin
+
+    def about(self, origin):
+        return Dense(self.X, self.meter, self.share, self.origin + origin)
 
     def _block(self, rows):
-        return np.asarray(self.X[rows], dtype=np.float64)
+        block = np.asarray(self.X[rows], dtype=np.float64)
+        return block - self.origin if self._moved else block
 
     def rows(self, rows):
         """Some rows, as a design."""
         X = self.X.take(rows, axis=0) if self.X.flags.c_contiguous else self.X[rows]  # faster, but would copy all of X
-        return Dense(X, self.meter, self.share * len(rows) / max(self.shape[0], 1))
+        return Dense(X, self.meter, self.share * len(rows) / max(self.shape[0], 1), self.origin if self._moved else None)
 
     def columns(self, columns):
         """Some columns, as a design."""
-        return Dense(self.X[:, columns], self.meter, self.share * len(columns) / max(self.shape[1], 1))
+        origin = self.origin[columns] if self._moved else None
+        return Dense(self.X[:, columns], self.meter, self.share * len(columns) / max(self.shape[1], 1), origin)
 
     def _joined(self, blocks):
         """Neighbouring blocks as one, where BLAS takes them as they lie: its products are best left whole."""
@@ -167,7 +178,8 @@ class Dense(Design):
         def of_blocks(blocks):
             total = np.zeros((self.shape[0], self.shape[0]))
             for columns in blocks:
-                block = (np.asarray(self.X[:, columns], dtype=np.float64) - centre[columns]) * scale[columns]
+                block = np.asarray(self.X[:, columns], dtype=np.float64) - (self.origin + centre)[columns]
+                block *= scale[columns]
                 total += np.dot(block, block.T)
             return total
 

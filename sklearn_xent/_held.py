@@ -43,4 +43,6 @@ def held_log_likelihood(model, j, value, ridge):
         offset=design.dot(direction),
     )
     solution = Auto().chosen(objective).minimise(objective, Controls(tol=TOL))
-    return -total * solution.history["objective"][-1] - ridge / 2 * value**2
+    if solution.interruption:
+        raise solution.interruption
+    return -total * solution.value - ridge / 2 * value**2

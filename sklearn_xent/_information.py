@@ -6,7 +6,7 @@ with the first. Sums are computed in columns that are centred and scaled, becaus
 """
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 
 from sklearn_xent._design import row_blocks
 
@@ -95,9 +95,10 @@ def outer_products(rows, residuals, weights):
 
 def group_sums(rows, residuals, groups):
     """Sums of the scores over the rows of each group, shape (n_groups, n_outputs * width)."""
-    parts = np.ones(len(groups)), (groups, np.arange(len(groups)))
-    members = sparse.csc_matrix(parts, (groups.max() + 1, len(groups)))
-    return sum(members[:, block] @ S for block, S in scores(rows, residuals))
+    sums = np.zeros((groups.max() + 1, residuals.shape[1] * rows.width))
+    for block, S in scores(rows, residuals):
+        np.add.at(sums, groups[block], S)
+    return sums
 
 
 def inverse(matrix):

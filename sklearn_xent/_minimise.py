@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from sklearn_xent._certificate import Certificate
+from sklearn_xent._collinear import minimum_norm
 
 ROUNDING = 8 * np.finfo(float).eps
 
@@ -31,8 +32,8 @@ class Solution:
     coef : ndarray of shape (n_outputs, n_features)
     intercept : ndarray of shape (n_outputs,)
     status : Status
-    gap, target : float
-        Optimality gap reached and asked for, in units of the objective.
+    value, gap, target : float
+        Objective, and optimality gap reached and asked for.
     n_iter : int
     n_passes : float
     history : dict of lists
@@ -43,6 +44,7 @@ class Solution:
     coef: np.ndarray
     intercept: np.ndarray
     status: Status
+    value: float
     gap: float
     target: float
     n_iter: int
@@ -113,12 +115,20 @@ class Monitor:
         self._floor = max(self._floor, value)
 
     def _gap(self, point):
-        above = point.value - self._floor + 2 * ROUNDING * point.value
+        above = max(point.value - self._floor, 0.0) + 2 * ROUNDING * point.value
         if above <= self.target:
             return above
         gap = _rounded_up(self.certificate.gap(point), point)
         self.raise_floor(point.value - gap)
         return min(gap, above)
+
+    def resume(self, solution):
+        """Go on from a run on the same problem in other coordinates."""
+        history, before = self.controls.history, time.perf_counter() - self._started - solution.history["seconds"][-1]
+        for name, values in solution.history.items():
+            history[name] += [before + value for value in values] if name == "seconds" else values
+        self.n_iter = len(history["gap"]) - 1
+        self.status = solution.status if solution.status in (Status.MAX_ITER, Status.INTERRUPTED) else None
 
     def stall(self):
         """The method found no way down: that, or an exhausted budget, is how it ends."""
@@ -127,6 +137,10 @@ class Monitor:
     def interrupt(self, interruption):
         """The user has had enough: the best point so far is the answer."""
         self.status, self.interruption = Status.INTERRUPTED, interruption
+        lines = self.controls.history.values()
+        complete = min(map(len, lines))
+        for values in lines:  # it may have come in the middle of a line
+            del values[complete:]
 
     def refine(self, point, gap):
         """Offer a point or a bound that is better than the last; if so, it replaces the last line of the history."""
@@ -146,15 +160,22 @@ class Monitor:
         gap = self.best_gap
         if gap > self.target and not self.interruption:  # what was too dear for every iterate is worth it once
             gap = min(gap, _rounded_up(self.certificate.final(point), point))
-        status = Status.CONVERGED if gap <= self.target else self.status
-        self.controls.history["gap"][self._best_at] = gap
+        gap += objective.lost_in_lifting(point.W)
+        if gap <= self.target:
+            self.status = Status.CONVERGED
+        elif self.status == Status.CONVERGED:
+            self.status = Status.STALLED
+        gaps = self.controls.history["gap"]
+        if self._best_at < len(gaps):  # an interrupt may have come before the best was written down
+            gaps[self._best_at] = gap
         W, free = point.W.copy(), self.certificate.free
         W[:, free] = objective.loss.least_norm(W[:, free])
-        coef, intercept = objective.lift(W, point.b)
+        coef, intercept = objective.lift(minimum_norm(objective, W, point.b), point.b)
         return Solution(
             coef=coef,
             intercept=intercept,
-            status=status,
+            status=self.status,
+            value=point.value,
             gap=gap,
             target=self.target,
             n_iter=max(self.n_iter, 1),
@@ -185,7 +206,7 @@ class Monitor:
 
 def _rounded_up(gap, point):
     """A gap and what rounding may hide from it; see `sklearn_xent._certificate`."""
-    return gap + ROUNDING * point.value
+    return gap + ROUNDING * point.value + point.objective.lost_in_scores(point.W, point.value)
 
 
 def iterate(point, step, monitor):

@@ -68,7 +68,8 @@ class Rotation:
         values, vectors = linalg.eigh(products, check_finite=False)
         kept = values > len(values) * EPS * values[-1]
         self.axes, self.lengths = vectors[:, kept], np.sqrt(values[kept])
-        design, ones = Dense(self.axes * self.lengths), np.ones(np.count_nonzero(kept))
+        ones, meter = np.ones(np.count_nonzero(kept)), objective.design.meter
+        design = Dense(self.axes * self.lengths, meter, objective.design.share * len(ones) / objective.shape[1])
         penalty = ElasticNet(0 * ones, ones)
         self.objective = Objective(
             design, objective.loss, objective.weights, penalty, objective.fit_intercept, offset=objective.offset
@@ -76,9 +77,15 @@ class Rotation:
 
     def back(self, coef, intercept):
         """Return the point of the whole objective that a solution of the rotated one stands for; one pass."""
+        return self.whole.at(self._coefficients(coef), intercept)
+
+    def lift(self, coef, intercept):
+        """The same in the units of the data: coefficients and intercept."""
+        return self.whole.lift(self._coefficients(coef), intercept)
+
+    def _coefficients(self, coef):
         combination = (self.axes / self.lengths) @ coef.T
-        W = self.whole.pull_back(self.whole.design, combination) * np.square(self.units)
-        return self.whole.at(W, intercept)
+        return self.whole.pull_back(self.whole.design, combination) * np.square(self.units)
 
 
 def working_set(point, growth=4, least=100):

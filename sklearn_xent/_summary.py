@@ -61,8 +61,8 @@ class Terms:
         S of the objective, the sum of the weights.
     factors : ndarray of shape (n_classes,) or (n_classes, 2), or None
         Class weights used: of each class, or of each class and its rest (One-vs-Rest, balanced); None where all weigh one.
-    target : float
-        The gap that `tol` asks for.
+    objective, target : float
+        What was reached, and the gap that `tol` asks for.
     fit_intercept : bool
     dropped : list
         Labels whose rows had no weight.
@@ -78,6 +78,7 @@ class Terms:
     n_rows: int
     total: float
     factors: np.ndarray | None
+    objective: float
     target: float
     fit_intercept: bool
     dropped: list
@@ -85,13 +86,21 @@ class Terms:
     prior: dict | None
 
     @classmethod
-    def of(cls, estimator, n_rows, targets, target):
-        """Take down what an estimator was fitted with."""
-        C, l1_ratio, tol = float(estimator.C), float(estimator.l1_ratio), float(estimator.tol)
-        intercept, corrected = bool(estimator.fit_intercept), bool(estimator.prior_correction)
-        prior = None if estimator.prior is None else dict(estimator.prior)
+    def of(cls, estimator, n_rows, targets, solution):
+        """Take down what an estimator was fitted with, and where that led."""
         return cls(
-            C, l1_ratio, tol, n_rows, targets.total, targets.factors, target, intercept, targets.dropped, corrected, prior
+            C=float(estimator.C),
+            l1_ratio=float(estimator.l1_ratio),
+            tol=float(estimator.tol),
+            n_rows=n_rows,
+            total=targets.total,
+            factors=targets.factors,
+            objective=solution.value,
+            target=solution.target,
+            fit_intercept=bool(estimator.fit_intercept),
+            dropped=targets.dropped,
+            corrected=bool(estimator.prior_correction),
+            prior=None if estimator.prior is None else dict(estimator.prior),
         )
 
     def of_task(self, k):
@@ -115,7 +124,7 @@ def summarise(estimator, terms, multinomial, n_coefficients):
         "solver": f"{estimator.solver_}, {estimator.n_iter_[0]} iterations, {estimator.n_passes_:.1f} passes over the data",
         "status": _status(estimator),
         "optimality gap": f"{estimator.optimality_gap_:.2g}, where tol = {terms.tol:g} asks for {terms.target:.2g}",
-        "objective": f"{estimator.history_['objective'][-1]:.6g}",
+        "objective": f"{terms.objective:.6g}",
         "coefficients": f"{np.count_nonzero(coef):,} of {coef.size:,} are not zero",
     }
     names, of_class = _check_feature_names_in(estimator), ("class",) if len(coef) > 1 else ()

@@ -11,7 +11,7 @@ as everywhere else.
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import cache
 from itertools import pairwise
 
@@ -36,7 +36,7 @@ class _SingleThreadedBLAS:
             if self.users == 1:
                 self.had = max((library["num_threads"] for library in _blas().info()), default=1)
                 self.limit = _blas().limit(limits=1)
-            return max(1, self.had // self.users)  # fits side by side share the machine
+            return max(1, self.had // self.users)  # who comes first keeps what there is, who comes second takes half
 
     def __exit__(self, *_):
         with self.lock:
@@ -95,5 +95,12 @@ def in_threads(function, items, work):
         return [function(items)]
     bounds = [len(items) * k // n_threads for k in range(n_threads + 1)]
     own, *others = [items[start:stop] for start, stop in pairwise(bounds)]
-    waiting = [pool.submit(function, part) for part in others]
+    waiting = [pool.submit(_surroundings().run, function, part) for part in others]
     return [function(own), *(future.result() for future in waiting)]
+
+
+def _surroundings():
+    """What the caller has set in this context, how NumPy treats overflow above all; but no team: a thread has none to lead."""
+    context = copy_context()
+    context.run(_threads.set, (None, 1))
+    return context

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_xent import CrossEntropyClassifier
@@ -36,23 +37,25 @@ class Recorder:
 
 def loss(fitted, X, y, weights):
     """Objective of a fitted classifier; what the history should say."""
-    scores = np.atleast_2d(fitted.decision_function(X).T).T
-    multinomial = fitted.multi_class == "multinomial"
-    P, Y = reference.probabilities(scores, multinomial), reference.onehot_of(y, multinomial)
-    losses = -np.log(P[Y == 1]) if multinomial else -(Y * np.log(P) + (1 - Y) * np.log1p(-P)).sum(axis=1)
-    W, C, total = fitted.coef_, fitted.C, weights.sum()
-    penalty = fitted.l1_ratio * np.abs(W).sum() + (1 - fitted.l1_ratio) / 2 * np.sum(W * W)
-    return float((weights * losses).sum() / total + penalty / (C * total))
+    scores, total = fitted.decision_function(X), weights.sum()
+    if fitted.multi_class == "multinomial":
+        losses = -np.log(reference.probabilities(scores, True)[np.arange(len(y)), y])
+    else:
+        scores, own = (scores, y[:, None] == fitted.classes_) if scores.ndim > 1 else (scores[:, None], y[:, None] == 1)
+        losses = np.logaddexp(0, np.where(own, -scores, scores)).sum(axis=1)
+    W, l1_ratio = fitted.coef_, fitted.l1_ratio
+    penalty = l1_ratio * np.abs(W).sum() + (1 - l1_ratio) / 2 * np.sum(W * W)
+    return float(weights @ losses + penalty / fitted.C) / total
 
 
-@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
-@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "ovr"), (3, "ovr"), (3, "multinomial")])
+@pytest.mark.parametrize("penalty", [{"l1_ratio": 0.0}, {"l1_ratio": 0.5}, {"l1_ratio": 1.0}, {"C": np.inf}], ids=str)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_callbacks_and_history_tell_the_same_run(solver, l1_ratio, multi_class):
-    X, y, weights = reference.make_problem(3)
+def test_callbacks_and_history_tell_the_same_run(solver, penalty, n_classes, multi_class):
+    X, y, weights = reference.make_problem(n_classes)
     recorder = Recorder()
-    classifier = CrossEntropyClassifier(solver=solver, l1_ratio=l1_ratio, multi_class=multi_class, max_iter=40)
+    classifier = CrossEntropyClassifier(solver=solver, multi_class=multi_class, max_iter=40, **penalty)
     classifier.set_callbacks(recorder).fit(X, y, weights)
     assert recorder.set_up
     assert recorder.torn_down
@@ -62,6 +65,24 @@ def test_callbacks_and_history_tell_the_same_run(solver, l1_ratio, multi_class):
     n = len(values) - 1  # the last one may have been refined since
     np.testing.assert_allclose(recorder.values[:n], values[:n], rtol=1e-9)
     assert recorder.final == classifier.score(X, y)
+
+
+def test_iterations_in_the_coordinates_of_the_rows_are_the_fits_own(capsys):
+    rng, recorder = np.random.default_rng(0), Recorder()
+    X, y = rng.standard_normal((30, 200)), rng.integers(0, 2, 30)
+    fit = CrossEntropyClassifier(verbose=1).set_callbacks(recorder).fit(X, y, np.ones(30))
+    assert fit.solver_ == "newton"
+    np.testing.assert_allclose(recorder.values, fit.history_["objective"], rtol=1e-9)
+    assert fit.n_iter_[0] == len(recorder.values) - 1 > 3
+    assert len(capsys.readouterr().out.splitlines()) == len(recorder.values)
+    for name in ("passes", "seconds"):
+        assert np.all(np.diff(fit.history_[name]) >= 0)
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        short = CrossEntropyClassifier(max_iter=2).fit(X, y)
+    assert short.n_iter_[0] == 2
+    assert short.optimality_gap_ >= short.history_["objective"][-1] - fit.history_["objective"][-1]
+    with pytest.warns(ConvergenceWarning, match="asked to stop"):
+        CrossEntropyClassifier().set_callbacks(Recorder(stop_after=2)).fit(X, y, np.ones(30))
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

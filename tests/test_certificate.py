@@ -1,9 +1,12 @@
 """The gap is a true bound, far away and near, and not a wild one."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import reference
 from scipy import sparse
+from scipy.special import expit
 
 from sklearn_xent import CrossEntropyClassifier, _targets
 from sklearn_xent._certificate import Certificate, SampledDual, duality_gap, hessian_gap
@@ -68,7 +71,7 @@ def test_a_sample_proves_what_the_gradient_alone_does_not(n_classes, multi_class
             l1_ratio=l1_ratio, multi_class=multi_class, fit_intercept=fit_intercept, tol=1e-14, solver="newton"
         ).fit(X, y, weights)
         optimum, _ = objective.lower(best.coef_, best.intercept_)
-        floor, everything = objective.at(optimum).value, np.ones(6, dtype=bool)
+        floor, everything = objective.at(optimum).value, np.arange(6)
         part, rows = sample(objective, 500, seed)
         place = part.at(optimum)
         dual, model = SampledDual(rows, place), _model(place)
@@ -176,3 +179,28 @@ def test_a_tiny_penalty_is_certified_like_none():
     none = CrossEntropyClassifier(C=np.inf, tol=1e-10).fit(X, y, weights)
     assert tiny.status_ == "converged"
     np.testing.assert_allclose(tiny.coef_, none.coef_, rtol=1e-6)
+
+
+def exact_objective(X, y, coef, intercept, offset, C):
+    """Objective at coefficients of ``X + offset``: the offset's share of the scores in fractions, the rest extended."""
+    shift = Fraction(float(intercept)) + sum(Fraction(float(w)) * Fraction(offset) for w in coef)
+    scores = X.astype(np.longdouble) @ coef.astype(np.longdouble) + np.longdouble(float(shift))
+    return float(np.mean(np.logaddexp(0, np.where(y == 1, -1, 1) * scores)) + coef @ coef / (2 * C * len(y)))
+
+
+@pytest.mark.parametrize("tol", [1e-8, 1e-10, 1e-12])
+@pytest.mark.parametrize("offset", [0.0, 1e6, 1e8, 1e11])
+@pytest.mark.parametrize("solver", ["auto", "newton-cg", "lbfgs"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_offset_of_the_columns_makes_no_certificate_false(solver, offset, tol):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = np.round(rng.standard_normal((100, 3)) * 2**12) / 2**12  # X + offset is exact
+        y = (rng.random(100) < expit(X[:, 0])).astype(int)
+        best = CrossEntropyClassifier(tol=1e-14).fit(X, y)
+        fit = CrossEntropyClassifier(solver=solver, tol=tol).fit(X + offset, y)
+        least = exact_objective(X, y, best.coef_[0], best.intercept_[0], 0.0, 1.0)
+        excess = exact_objective(X, y, fit.coef_[0], fit.intercept_[0], offset, 1.0) - least
+        assert fit.optimality_gap_ >= max(excess - 2e-16, 0)
+        if offset <= 1e8:
+            assert fit.status_ == "converged"

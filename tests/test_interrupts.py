@@ -5,8 +5,9 @@ import pytest
 import reference
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent import CrossEntropyClassifier, _classifier
 from sklearn_xent._minimise import Monitor
+from sklearn_xent.inference import Inference
 from sklearn_xent.solvers import SOLVERS
 
 FITTED = {name for name in vars(CrossEntropyClassifier().fit([[0.0], [1.0], [0.5]], [0, 1, 0])) if name.endswith("_")}
@@ -62,3 +63,61 @@ def test_running_out_of_memory_leaves_the_estimator_as_it_was(monkeypatch, solve
     with pytest.raises(MemoryError):
         classifier.fit(X, y, weights)
     assert set(vars(classifier)) == set(vars(CrossEntropyClassifier()))
+
+
+def interrupt_the(monkeypatch, number, method="accept"):
+    """Raise in a call of a monitor's method, whichever run it watches."""
+    original, calls = getattr(Monitor, method), []
+
+    def counted(self, *args):
+        calls.append(self)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+        return original(self, *args)
+
+    monkeypatch.setattr(Monitor, method, counted)
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_an_interrupt_in_other_coordinates_is_one(monkeypatch, number):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 200)), rng.integers(0, 2, 30)
+    classifier = CrossEntropyClassifier()
+    interrupt_the(monkeypatch, number)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(X, y)
+    assert hasattr(classifier, "coef_") == (number > 1)
+    if number > 1:
+        assert classifier.status_ == "interrupted"
+        assert np.isfinite(classifier.optimality_gap_)
+
+
+def test_an_interrupt_in_the_middle_of_a_line_of_the_history(monkeypatch):
+    X, y, _ = reference.make_problem(2)
+    classifier = CrossEntropyClassifier(solver="lbfgs")
+    interrupt_the(monkeypatch, 4, "_record")
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(X, y)
+    assert classifier.status_ == "interrupted"
+    assert {len(values) for values in classifier.history_.values()} == {3}
+
+
+def test_an_interrupt_while_separation_is_looked_for_keeps_the_fit(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_classifier, "separation_of", interrupted)
+    classifier = CrossEntropyClassifier(C=np.inf)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    assert classifier.status_ == "interrupted"
+    assert classifier.separation_ is None
+    assert np.all(np.isfinite(classifier.coef_))
+
+
+def test_an_interrupt_of_a_profile_goes_on(monkeypatch):
+    X, y, _ = reference.make_problem(2)
+    inference = Inference(CrossEntropyClassifier(tol=1e-12).fit(X, y), X, y)
+    interrupt_the(monkeypatch, 12)
+    with pytest.raises(KeyboardInterrupt):
+        inference.profile_interval(0)

@@ -14,7 +14,8 @@ LAYERS = [
     {"_line"},
     {"_point"},
     {"_objective", "_targets"},
-    {"_certificate", "_minimise", "_reductions", "_model", "_costs"},
+    {"_certificate", "_collinear", "_reductions", "_model", "_costs"},
+    {"_minimise"},
     {"solvers"},
     {"_parameters", "_predictions", "_prior"},
     {"_classifier"},
@@ -25,7 +26,7 @@ LAYERS = [
     {"_plots", "displays"},
     {"__main__"},
 ]
-WITHIN_A_LAYER = {("_minimise", "_certificate"), ("solvers", "solvers")}
+WITHIN_A_LAYER = {("solvers", "solvers")}
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

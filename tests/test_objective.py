@@ -12,6 +12,7 @@ from sklearn_xent._design import as_design
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._reductions import standardised
+from sklearn_xent._threads import team
 
 CASES = [
     (n_classes, multi_class, fit_intercept, class_weight)
@@ -228,3 +229,27 @@ def test_penalty_and_its_conjugate():
             w = rng.normal()
             expected = one.value(np.array([w])) + conjugate - u[j] * w
             assert one.fenchel_gap(np.array([w]), u[j : j + 1])[0] == pytest.approx(expected, abs=1e-7)
+
+
+def test_long_sparse_data_are_read_in_parts():
+    """More than 100,000 stored values: products, sums and columns in runs of rows."""
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((30_000, 40), density=0.1, format="csr", rng=rng)
+    whole, parts = as_design(X.toarray()), as_design(X)
+    assert len(parts._parts) > 1
+    W, R, columns = rng.standard_normal((3, 40)), rng.standard_normal((30_000, 3)), np.array([1, 4, 39])
+    ones, centre = np.ones(40), np.full(40, 0.05)
+    weights = rng.random((30_000, 2))
+    with team(parts.size * 3):
+        np.testing.assert_allclose(parts.dot(W), whole.dot(W), atol=1e-12)
+        np.testing.assert_allclose(parts.tdot(R), whole.tdot(R), atol=1e-9)
+        np.testing.assert_allclose(parts.columns(columns).dot(W[:, :3]), whole.columns(columns).dot(W[:, :3]), atol=1e-12)
+        np.testing.assert_allclose(parts.squares_tdot(R, centre), whole.squares_tdot(R, centre), atol=1e-9)
+        for found, expected in zip(
+            parts.gram(lambda rows: weights[rows], 2, centre, ones),
+            whole.gram(lambda rows: weights[rows], 2, centre, ones),
+            strict=True,
+        ):
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+        for found, expected in zip(parts.moments(weights[:, 0]), whole.moments(weights[:, 0]), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-9)

@@ -41,7 +41,7 @@ class Solver(BaseEstimator):
         """
         self.check_params()
         with team(objective.design.size * objective.shape[0]):
-            objective = self._prepare(objective)
+            objective = self._prepare(objective.centred())
             point = objective.origin() if start is None else _warm(objective, start)
             monitor = Monitor(objective, Controls() if controls is None else controls, self._patience, self._limit())
             try:

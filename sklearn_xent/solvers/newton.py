@@ -37,10 +37,7 @@ class Newton(Solver):
     def _run(self, point, monitor, random_state):
         objective = point.objective
         if rotates(objective):
-            rotation = Rotation(objective)
-            solution = Newton().minimise(rotation.objective, Controls(tol=monitor.controls.tol / 10))
-            best = rotation.back(solution.coef, solution.intercept)
-            newton_iterations(best, monitor, _operator)
+            newton_iterations(_rotated(objective, monitor), monitor, _operator)
             return
         if objective.penalty.smooth:
             check_memory("newton", "newton-cg", objective.hessian_numbers)
@@ -56,6 +53,20 @@ def rotates(objective):
         and n_rows <= MOST_ROTATED
         and bool(np.all(penalty.l2[objective.scale > 0] > 0))
     )
+
+
+def _rotated(objective, monitor):
+    """Return the optimum in the coordinates of the rows. Its iterations are the fit's own: in the history, for callbacks."""
+    rotation, given = Rotation(objective), monitor.controls
+    watch = given.watch and (lambda place: given.watch(lambda: rotation.lift(*place())))
+    controls = Controls(given.tol / 10, monitor.max_iter - 1, given.verbose, watch)
+    solution = Newton().minimise(rotation.objective, controls)
+    point = rotation.back(solution.coef, solution.intercept)
+    monitor.resume(solution)
+    if solution.interruption:
+        monitor.accept(point)
+        raise solution.interruption
+    return point
 
 
 def _operator(point):
