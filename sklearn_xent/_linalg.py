@@ -37,7 +37,7 @@ class SemiDefinite:
         self.factor, failed = linalg.lapack.dpotrf(scaled.T, lower=True, clean=False, overwrite_a=True)
         if failed or np.min(self.factor.diagonal(), initial=1.0) ** 2 < 4 * len(A) * EPS:
             values, vectors = linalg.eigh(A, check_finite=False)
-            kept = values > len(A) * EPS * max(values[-1], 0)
+            kept = values > 4 * len(A) * EPS * max(values[-1], 0)
             self.values, self.vectors = values[kept], vectors[:, kept]
 
     def solve(self, b):

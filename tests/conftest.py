@@ -2,6 +2,18 @@
 
 from collections import Counter
 
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Take down what a module's `COUNTED` counted in a test."""
+    counted = getattr(item.module, "COUNTED", {})
+    counted.clear()
+    result = yield
+    item.user_properties += counted.items()
+    return result
+
 
 def pytest_terminal_summary(terminalreporter):
     counts = Counter()
