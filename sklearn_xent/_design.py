@@ -34,7 +34,7 @@ class Meter:
 
 @lru_cache(maxsize=64)
 def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
-    """Return slices of consecutive rows of `width` numbers: one, or an even number of equal ones of at most `elements`."""
+    """Return slices of as many consecutive rows of `width` numbers each: one, or several of `elements` (or 16 rows) at most."""
     pairs = -(-n_rows // (2 * max(16, elements // max(width, 1))))
     step = max(-(-n_rows // (2 * pairs)), 1) if n_rows * width > elements else n_rows
     return tuple(slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))

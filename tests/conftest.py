@@ -8,7 +8,7 @@ import pytest
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """Take down what a module's `COUNTED` counted in a test."""
-    counted = getattr(item.module, "COUNTED", {})
+    counted = getattr(getattr(item, "module", None), "COUNTED", {})
     counted.clear()
     result = yield
     item.user_properties += counted.items()

@@ -13,7 +13,7 @@ class Auto(Solver):
     problem                                                           solver
     ================================================================  ==================================
     Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`
-    row, up to 21 classes of a softmax
+    row, up to 21 classes of a softmax or 250 tasks
     larger, with an l1 penalty                                        `Newton`, on a working set
     ridge, two columns a row and more, up to 2,000 rows               `Newton`, in the rows' coordinates
     larger, without                                                   `NewtonCG`
