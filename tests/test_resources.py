@@ -5,6 +5,7 @@ import tracemalloc
 import joblib
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
 from sklearn_xent import CrossEntropyClassifier
@@ -55,3 +56,16 @@ def test_threads_follow_threadpoolctl_and_joblib():
         assert joblib.Parallel(n_jobs=2)(joblib.delayed(size_of_team)() for _ in range(2)) == [1, 1]
     with team(10**9):
         assert size_of_team() == _threads.get()[1]  # a team within a team is that team
+
+
+def threads_of_a_fit(*_):
+    """Score that says how many threads a fit takes where it is called."""
+    with team(10**9):
+        return float(_threads.get()[1])
+
+
+def test_a_grid_search_shares_the_processors_out():
+    X, y = np.random.default_rng(0).standard_normal((60, 2)), np.arange(60) % 2
+    search = GridSearchCV(CrossEntropyClassifier(), {"C": [0.1, 1.0]}, cv=2, n_jobs=2, scoring=threads_of_a_fit, refit=False)
+    shares = search.fit(X, y).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(shares, max(1, joblib.cpu_count() // 2))
