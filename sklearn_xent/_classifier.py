@@ -232,7 +232,7 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
                 random_state=random_state,
             )
             self.separation_, interruption = None, solution.interruption
-            if np.isinf(self.C) and not interruption and _suspicious(design, solution):
+            if np.isinf(self.C) and not interruption and _suspicious(design, solution, multinomial):
                 try:
                     self.separation_ = self._separation(X, targets)
                 except KeyboardInterrupt as error:  # the fit itself is done: it is kept
@@ -341,7 +341,7 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         return summarise(self, self._terms, self._multinomial, n_coefficients)
 
 
-def _suspicious(design, solution):
+def _suspicious(design, solution, multinomial):
     """Whether a fit without penalty shows signs of separation.
 
     A gap proven by self-concordance proves that there is an optimum; one that is the objective itself does not, nor one in
@@ -349,4 +349,5 @@ def _suspicious(design, solution):
     """
     if solution.status != Status.CONVERGED or solution.value <= 2 * solution.gap:
         return True
-    return np.abs(design.dot(solution.coef) + solution.intercept).max() > SUSPICIOUS
+    scores = design.dot(solution.coef) + solution.intercept
+    return (np.ptp(scores, axis=1) if multinomial else np.abs(scores)).max() > SUSPICIOUS

@@ -24,14 +24,13 @@ def minimum_norm(objective, W, b):
     -------
     ndarray of shape (n_outputs, n_features)
     """
-    n_rows, used = objective.design.shape[0], np.flatnonzero(objective.scale > 0)
+    rows, used = np.flatnonzero(objective.row_weight > 0), np.flatnonzero(objective.scale > 0)
     unpenalised = not (objective.penalty.l1.any() or objective.penalty.l2.any())
     if not unpenalised or not 1 < len(used) <= MOST:
         return W
-    if n_rows > ENOUGH * len(used):
-        some = np.linspace(0, n_rows - 1, ENOUGH * len(used)).astype(int)
-        if not _null_space(objective.of_rows(some, 1.0), used).size:
-            return W
+    few = ENOUGH * len(used)
+    if len(rows) > few and not _null_space(objective.of_rows(rows[:: len(rows) // few], 1.0), used).size:
+        return W
     null = _null_space(objective, used)
     if not null.size:
         return W

@@ -76,11 +76,10 @@ class Likelihood:
         inverse = 1 / self._numbers()
         return np.diag(inverse[1:]) + inverse[0]
 
-    def _standard_errors(self, A, slopes):
-        """Standard errors of combinations (n_samples, n_outputs) of the scores of rows, A as `Rows` sees them."""
-        covariance = self._scaled.reshape(2 * self.params.shape)
-        joint = np.einsum("ij,kjlm,im->ikl", A, covariance, A, optimize=True)
-        return np.sqrt(np.maximum(np.einsum("ik,ikl,il->i", slopes, joint, slopes), 0))
+    def _covariance_of_scores(self, design):
+        """Covariance of the scores of every row of a design, shape (n_samples, n_outputs, n_outputs)."""
+        A = self._rows.of(design)
+        return np.einsum("ij,kjlm,im->ikl", A, self._scaled.reshape(2 * self.params.shape), A, optimize=True)
 
     def _newton(self, rows, weights, ridge):
         """Information and gradient of the penalised likelihood, in the scaled columns."""
@@ -147,8 +146,8 @@ class BinaryLikelihood(Likelihood):
         """Log-odds of both classes of new rows, and their standard errors, shape (n_samples, 2)."""
         design = as_design(X)
         z = design.dot(self.coef) + self.intercept
-        spread = self._standard_errors(self._rows.of(design), np.ones((len(z), 1)))
-        return np.hstack([-z, z]), np.column_stack([spread, spread])
+        spread = np.sqrt(self._covariance_of_scores(design)[:, :, 0])
+        return np.hstack([-z, z]), np.hstack([spread, spread])
 
 
 class SoftmaxLikelihood(Likelihood):
@@ -182,14 +181,14 @@ class SoftmaxLikelihood(Likelihood):
     def log_odds(self, X):
         """Log-odds of every class of new rows against the rest, and their standard errors, shape (n_samples, n_classes)."""
         design = as_design(X)
-        A = self._rows.of(design)
-        Z = np.column_stack([np.zeros(len(A)), design.dot(self.coef) + self.intercept])
+        joint, scores = self._covariance_of_scores(design), design.dot(self.coef) + self.intercept
+        Z = np.column_stack([np.zeros(len(scores)), scores])
         log_odds, spread = np.empty_like(Z), np.empty_like(Z)
         for k in range(Z.shape[1]):
             others = np.delete(Z, k, axis=1)
             log_odds[:, k] = Z[:, k] - logsumexp(others, axis=1)
             slope = np.insert(-softmax(others, axis=1), k, 1.0, axis=1)[:, 1:]
-            spread[:, k] = self._standard_errors(A, slope)
+            spread[:, k] = np.sqrt(np.einsum("ik,ikl,il->i", slope, joint, slope))
         return log_odds, spread
 
 

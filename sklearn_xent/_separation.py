@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 from sklearn.exceptions import ConvergenceWarning
 
-SUSPICIOUS = 25.0  # log-odds of a row beyond which separation is looked for: there its curvature is near rounding
+SUSPICIOUS = 18.0  # log-odds of a row beyond which separation is looked for: its curvature comes near rounding
 ROUND = 1_000  # rows added at a time
 EXACT = 1e-9  # violation of a row, beside the size of its terms, that counts as rounding
 

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import reference
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_iris
 
@@ -112,6 +113,22 @@ def test_a_fit_says_so_and_names_the_columns(truth, solver):
     assert fit.separation_.kind == truth
     assert np.all(np.isfinite(fit.coef_))
     assert fit.score(X, y) > 0.6
+
+
+@pytest.mark.parametrize("multi_class", ["multinomial", "ovr"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("tol", [1e-4, 1e-8, 1e-13])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_looks_wherever_there_is_something_to_find(tol, n_classes, multi_class):
+    """Whatever makes a fit end, rounding included: no miss, no false alarm."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        cases = [made(truth, n_classes, seed) for truth in TRUTHS]
+        X, y, _ = reference.make_problem(n_classes, 200, 4, seed)
+        tells = (y == n_classes - 1) & (rng.random(200) < 0.5)  # a column that only the last class has
+        for X, y in [*cases, (np.column_stack([X, tells]), y)]:
+            fit = CrossEntropyClassifier(C=np.inf, multi_class=multi_class, tol=tol).fit(X, y)
+            assert (fit.status_ == "separated") == (find_separation(X, y, multi_class=multi_class) is not None), seed
 
 
 def test_no_alarm_without_need():
