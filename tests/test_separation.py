@@ -123,10 +123,10 @@ def test_a_fit_looks_wherever_there_is_something_to_find(tol, n_classes, multi_c
     """Whatever makes a fit end, rounding included: no miss, no false alarm."""
     for seed in range(8):
         rng = np.random.default_rng(seed)
+        mixed, labels, _ = reference.make_problem(n_classes, 200, 4, seed)
+        tells = (labels == n_classes - 1) & (rng.random(200) < 0.5)  # a column that only the last class has
         cases = [made(truth, n_classes, seed) for truth in TRUTHS]
-        X, y, _ = reference.make_problem(n_classes, 200, 4, seed)
-        tells = (y == n_classes - 1) & (rng.random(200) < 0.5)  # a column that only the last class has
-        for X, y in [*cases, (np.column_stack([X, tells]), y)]:
+        for X, y in [*cases, (np.column_stack([mixed, tells]), labels)]:
             fit = CrossEntropyClassifier(C=np.inf, multi_class=multi_class, tol=tol).fit(X, y)
             assert (fit.status_ == "separated") == (find_separation(X, y, multi_class=multi_class) is not None), seed
 
