@@ -11,10 +11,11 @@ as everywhere else.
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from functools import cache
 from itertools import pairwise
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 WORTH_THREADS = 300_000  # multiplications, about a tenth of a millisecond: several times what handing work over costs
@@ -95,12 +96,11 @@ def in_threads(function, items, work):
         return [function(items)]
     bounds = [len(items) * k // n_threads for k in range(n_threads + 1)]
     own, *others = [items[start:stop] for start, stop in pairwise(bounds)]
-    waiting = [pool.submit(_surroundings().run, function, part) for part in others]
+    waiting = [pool.submit(_under, np.geterr(), function, part) for part in others]
     return [function(own), *(future.result() for future in waiting)]
 
 
-def _surroundings():
-    """What the caller has set in this context, how NumPy treats overflow above all; but no team: a thread has none to lead."""
-    context = copy_context()
-    context.run(_threads.set, (None, 1))
-    return context
+def _under(settings, function, part):
+    """Apply a function under the caller's settings of what overflow and its like are: threads have their own."""
+    with np.errstate(**settings):
+        return function(part)

@@ -234,7 +234,7 @@ def test_penalty_and_its_conjugate():
 def test_long_sparse_data_are_read_in_parts():
     """More than 100,000 stored values: products, sums and columns in runs of rows."""
     rng = np.random.default_rng(0)
-    X = sparse.random_array((30_000, 40), density=0.1, format="csr", rng=rng)
+    X = sparse.random(30_000, 40, density=0.1, format="csr", random_state=0)
     whole, parts = as_design(X.toarray()), as_design(X)
     assert len(parts._parts) > 1
     W, R, columns = rng.standard_normal((3, 40)), rng.standard_normal((30_000, 3)), np.array([1, 4, 39])
