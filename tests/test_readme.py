@@ -4,6 +4,8 @@ import inspect
 import pathlib
 import re
 
+from sklearn.datasets import load_breast_cancer
+
 from benchmarks.workloads import WORKLOADS
 from sklearn_xent import CrossEntropyClassifier
 from sklearn_xent.solvers import SOLVERS
@@ -42,3 +44,11 @@ def test_the_table_of_times_has_every_workload():
 
 def test_the_solver_table_is_the_registry():
     assert set(re.findall(r'^\| `"([\w-]+)"` \|', README, re.M)) == set(SOLVERS)
+
+
+def test_the_summary_shown_is_the_summary_printed():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    printed = str(CrossEntropyClassifier(C=0.1, class_weight="balanced").fit(X, y).summary(n_coefficients=3))
+    (shown,) = re.findall(r"^```text\n(CrossEntropyClassifier\n=.*?)\n```", README, re.M | re.S)
+    differing = [line for line, other in zip(shown.splitlines(), printed.splitlines(), strict=True) if line != other]
+    assert all(line.startswith("optimality gap") for line in differing), differing  # its last digits are rounding
