@@ -48,13 +48,15 @@ def test_columns_of_any_scale_with_penalty(solver, l1_ratio):
 @pytest.mark.parametrize("container", [np.asarray, sparse.csc_array])
 @pytest.mark.parametrize("C", [1.0, np.inf])
 @pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_an_offset_of_a_million_moves_the_intercept_only(solver, C, container, multi_class):
     X, y, weights = reference.make_problem(3)
     plain = fitted(X, y, weights, C=C, multi_class=multi_class)
-    tol, rtol = (1e-10, 1e-3) if container is np.asarray else (1e-8, 1e-2)  # sparse columns are not moved: products round
-    moved = fitted(container(X + 1e6), y, weights, C=C, solver=solver, multi_class=multi_class, tol=tol)
-    assert moved.status_ == "converged"
-    np.testing.assert_allclose(moved.coef_, plain.coef_, rtol=rtol, atol=1e-4)
+    moved = fitted(container(X + 1e6), y, weights, C=C, solver=solver, multi_class=multi_class, tol=1e-10)
+    # Sparse columns stay where they are: what their products round is in the gap, more than this tol allows.
+    assert moved.status_ == "converged" or (container is not np.asarray and moved.status_ == "stalled")
+    assert moved.optimality_gap_ < 2e-8
+    np.testing.assert_allclose(moved.coef_, plain.coef_, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

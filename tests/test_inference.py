@@ -333,56 +333,58 @@ def shares_covered(inference, truth):
     return (low <= truth) & (truth <= high)
 
 
+def probabilities(truth, X):
+    Z = np.column_stack([np.ones(len(X)), X]) @ truth.T
+    return softmax(np.column_stack([np.zeros(len(X)), Z]), axis=1)
+
+
+def drawn(truth, X, rng):
+    return (rng.random((len(X), 1)) > np.cumsum(probabilities(truth, X), axis=1)).sum(axis=1)
+
+
+def intervals_cover(truth, new, draw, draws, covariance="classical", **params):
+    """Assert that intervals of coefficients, and of the probabilities of new rows, hold the truth as often as they say."""
+    covered, inside, expected = 0, 0, probabilities(truth, new)
+    for _ in range(draws):
+        X, y = draw()
+        inference = Inference(unpenalised(X, y, tol=1e-10, **params), X, y, covariance=covariance)
+        covered = covered + shares_covered(inference, truth) / draws
+        lower, upper = inference.predict_proba_interval(new)
+        inside = inside + ((lower <= expected) & (expected <= upper)) / draws
+    assert np.all((covered >= LEVEL[0]) & (covered <= LEVEL[1])), covered
+    assert np.all((inside >= LEVEL[0]) & (inside <= LEVEL[1])), inside
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_intervals_cover_as_they_say(n_classes, record_property):
     """500 draws from a known model: coefficients and probabilities."""
-    truth = np.array([[-0.3, 0.8, -0.5], [0.4, 0.3, 0.6]])[: n_classes - 1]
-    new = np.array([[0.5, -0.5], [1.5, 1.0], [-1.0, 0.0]])
+    truth, rng = np.array([[-0.3, 0.8, -0.5], [0.4, 0.3, 0.6]])[: n_classes - 1], np.random.default_rng(0)
 
-    def probabilities(X):
-        Z = np.column_stack([np.ones(len(X)), X]) @ truth.T
-        return softmax(np.column_stack([np.zeros(len(X)), Z]), axis=1)
-
-    covered, inside, rng = 0, 0, np.random.default_rng(0)
-    for _ in range(DRAWS):
+    def draw():
         X = rng.standard_normal((400, 2))
-        y = (rng.random((400, 1)) > np.cumsum(probabilities(X), axis=1)).sum(axis=1)
-        inference = Inference(unpenalised(X, y, tol=1e-10), X, y)
-        covered = covered + shares_covered(inference, truth) / DRAWS
-        lower, upper = inference.predict_proba_interval(new)
-        inside = inside + ((lower <= probabilities(new)) & (probabilities(new) <= upper)) / DRAWS
+        return X, drawn(truth, X, rng)
+
     record_property("simulated data sets with intervals checked", DRAWS)
-    assert np.all((covered >= LEVEL[0]) & (covered <= LEVEL[1])), covered
-    assert np.all((inside >= LEVEL[0]) & (inside <= LEVEL[1])), inside
+    intervals_cover(truth, np.array([[0.5, -0.5], [1.5, 1.0], [-1.0, 0.0]]), draw, DRAWS)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("covariance", ["classical", "HC1"])
 def test_intervals_cover_in_case_control_samples(covariance, n_classes, record_property):
     """Balanced by design, from a population that is not: the intercept, the probabilities and all else."""
-    truth = np.array([[-2.0, 0.8, -0.5], [-1.5, 0.3, 0.6]])[: n_classes - 1]
-    new, rng = np.array([[0.5, -0.5], [1.5, 1.0]]), np.random.default_rng(0)
+    truth, rng = np.array([[-2.0, 0.8, -0.5], [-1.5, 0.3, 0.6]])[: n_classes - 1], np.random.default_rng(0)
+    population = rng.standard_normal((1_000_000, 2))
+    labels = drawn(truth, population, rng)
+    classes = [np.flatnonzero(labels == k) for k in range(n_classes)]
 
-    def probabilities(X):
-        Z = np.column_stack([np.zeros(len(X)), np.column_stack([np.ones(len(X)), X]) @ truth.T])
-        return softmax(Z, axis=1)
+    def draw():
+        rows = np.concatenate([rng.choice(members, 200) for members in classes])
+        return population[rows], labels[rows]
 
     draws = 2 * DRAWS  # 500 have a standard error of 1%: at four places and more, two of them are not rare
-    population = rng.standard_normal((1_000_000, 2))
-    labels = (rng.random((len(population), 1)) > np.cumsum(probabilities(population), axis=1)).sum(axis=1)
-    classes = [np.flatnonzero(labels == k) for k in range(n_classes)]
-    prior = {k: len(rows) / len(labels) for k, rows in enumerate(classes)}
-    covered, inside = 0, 0
-    for _ in range(draws):
-        rows = np.concatenate([rng.choice(members, 200) for members in classes])
-        X, y = population[rows], labels[rows]
-        inference = Inference(unpenalised(X, y, tol=1e-10, prior=prior), X, y, covariance=covariance)
-        covered = covered + shares_covered(inference, truth) / draws
-        lower, upper = inference.predict_proba_interval(new)
-        inside = inside + ((lower <= probabilities(new)) & (probabilities(new) <= upper)) / draws
     record_property("simulated data sets with intervals checked", draws)
-    assert np.all((covered >= LEVEL[0]) & (covered <= LEVEL[1])), covered
-    assert np.all((inside >= LEVEL[0]) & (inside <= LEVEL[1])), inside
+    prior = {k: len(rows) / len(labels) for k, rows in enumerate(classes)}
+    intervals_cover(truth, np.array([[0.5, -0.5], [1.5, 1.0]]), draw, draws, covariance, prior=prior)
 
 
 def test_clusters_need_the_cluster_covariance(record_property):
