@@ -58,11 +58,7 @@ class Design:
         self.shape, self.size = X.shape, X.size  # SciPy counts stored values only
         self.meter = Meter() if meter is None else meter
 
-    origin = 0.0  # what is subtracted from every row where it is read
-
-    def about(self, origin):
-        """Return the design of ``X - origin``, moved block by block; itself where the storage cannot hold that."""
-        return self
+    origin = 0.0  # what was subtracted from every row
 
     def moments(self, weights):
         """Weighted mean and variance of every column; `weights` of shape (n_samples,) sum to one.
@@ -93,6 +89,7 @@ class Dense(Design):
         self._moved, self.origin = origin is not None, np.zeros(self.shape[1]) if origin is None else origin
 
     def about(self, origin):
+        """Return the design of ``X - origin``, subtracted block by block where X is read."""
         return Dense(self.X, self.meter, self.share, self.origin + origin)
 
     def _block(self, rows):
@@ -255,6 +252,21 @@ class Sparse(Design):
 
     product_cost, gram_cost = 1.5, 4.0  # nanoseconds a multiplication, see `_costs`
 
+    def __init__(self, X, meter=None, share=1.0, origin=0.0):
+        super().__init__(X, meter, share)
+        self.origin = origin
+
+    def about(self, origin):
+        """Return the design of ``X - origin`` in the columns without zeros, in a copy of the stored values; others stay."""
+        column = self.X.tocoo(copy=False).col
+        full = np.bincount(column, minlength=self.shape[1]) == self.shape[0]
+        if not np.any(full & (origin != 0)):
+            return self
+        origin = np.where(full, origin, 0.0)
+        moved = self.X.data - origin[column]
+        X = type(self.X)((moved, self.X.indices, self.X.indptr), self.shape)
+        return Sparse(X, self.meter, self.share, self.origin + origin)
+
     def dot(self, W):
         """``X @ W.T``, of shape (n_samples, n_outputs), each output contiguous."""
         self.meter.read(self.share)
@@ -347,11 +359,12 @@ class Sparse(Design):
             return [X[:, columns].tocsr() for _, X in parts]
 
         X = sparse.vstack(list(chain(*in_threads(of_parts, self._parts, PER_PRODUCT * self.size))), format="csr")
-        return Sparse(X, self.meter, self.share * len(columns) / max(self.shape[1], 1))
+        origin = np.broadcast_to(self.origin, self.shape[1])[columns]
+        return Sparse(X, self.meter, self.share * len(columns) / max(self.shape[1], 1), origin)
 
     def rows(self, rows):
         """Some rows, as a design."""
-        return Sparse(self._csr[rows], self.meter, self.share * len(rows) / max(self.shape[0], 1))
+        return Sparse(self._csr[rows], self.meter, self.share * len(rows) / max(self.shape[0], 1), self.origin)
 
     @cached_property
     def _csr(self):

@@ -133,7 +133,7 @@ class Objective:
         return self.fit_intercept and bool(np.any((np.square(mean) > 1e4 * variance) & (self.scale > 0)))
 
     def centred(self):
-        """Return the same objective of columns moved to their means where those dwarf the spread, if X can be moved.
+        """Return the same objective of columns moved to their means, where those dwarf the spread and storage can hold that.
 
         Scores and gradients then are as exact as those of centred data: differences of large products would be off by
         their rounding, and no bound that is computed from them would hold.
@@ -143,7 +143,8 @@ class Objective:
         if design is self.design:
             return self
         other = self._variant(design, self.penalty, self.scale, slice(None))
-        other._moments = (np.zeros_like(mean), variance, np.zeros_like(square))
+        left = mean - (design.origin - self.design.origin)
+        other._moments = (left, variance, np.where(left == 0, 0.0, square))
         return other
 
     # Places.

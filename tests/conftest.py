@@ -1,8 +1,12 @@
-"""What the randomised tests counted, at the end of the run."""
+"""No test is timed by Hypothesis; what the randomised tests counted is printed at the end of the run."""
 
 from collections import Counter
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # machines pause; what takes how long is for the benchmarks
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(wrapper=True)

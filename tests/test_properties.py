@@ -36,7 +36,7 @@ parameters = st.fixed_dictionaries(
 #: The face of a lasso softmax is flat along a common shift, which rounding must not take for a way down.
 A_FLAT_FACE = {"C": 30.0, "l1_ratio": 1.0, "multi_class": "multinomial", "fit_intercept": True, "class_weight": None}
 COUNTED = Counter()  # see conftest
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def fit(X, y, weights, params, **more):
