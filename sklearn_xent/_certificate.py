@@ -20,9 +20,8 @@ from itertools import chain
 
 import numpy as np
 
-from sklearn_xent._design import row_blocks
 from sklearn_xent._linalg import EPS, SemiDefinite
-from sklearn_xent._threads import in_threads
+from sklearn_xent._threads import in_threads, row_blocks
 
 MOST_EXPLICIT = 2500  # order up to which a Hessian block is formed for its bound
 

@@ -1,80 +1,21 @@
 """Homes of the data matrix: what a solver may ask of X, answered for dense and sparse storage.
 
 Products, Gram matrices and moments are sums over rows, so that they need neither random access nor a second copy of X; `rows`
-(samples) and `columns` (working sets) copy what they take. `Meter` counts reads: one `dot` and one `tdot` make a pass.
+(samples) and `columns` (working sets) copy what they take.
 """
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain, pairwise
-from threading import Lock
 
 import numpy as np
 from scipy import sparse
 
-from sklearn_xent._threads import in_threads
+from sklearn_xent._home import Design
+from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
 
 # Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.
 
 PER_PRODUCT = 3  # multiplications of a dense product that take as long as one of a sparse product
-BLOCK_ELEMENTS = 2**16  # half a MiB of float64: a block and what is made of it stay in a level-2 cache
-_COUNTING = Lock()  # of all meters: one of their own would keep designs from being pickled
-
-
-class Meter:
-    """Counts passes over the data: one pass is ``X @ d`` and then ``X.T @ r``."""
-
-    def __init__(self):
-        self.passes = 0.0
-
-    def read(self, share=1.0):
-        """Record that a share of the data was read once."""
-        with _COUNTING:
-            self.passes += share / 2
-
-
-@lru_cache(maxsize=64)
-def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
-    """Return slices of as many consecutive rows of `width` numbers each: one, or several of `elements` (or 16 rows) at most."""
-    pairs = -(-n_rows // (2 * max(16, elements // max(width, 1))))
-    step = max(-(-n_rows // (2 * pairs)), 1) if n_rows * width > elements else n_rows
-    return tuple(slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
-
-
-class Design:
-    """What dense and sparse homes share: shape, meter, and the moments.
-
-    Parameters
-    ----------
-    X : ndarray or sparse matrix of shape (n_samples, n_features)
-        The data; never modified.
-    meter : Meter
-        Shared with every part taken from this design.
-    share : float
-        The part of the whole data that this design holds.
-    """
-
-    def __init__(self, X, meter=None, share=1.0):
-        self.X, self.share = X, share
-        self.shape, self.size = X.shape, X.size  # SciPy counts stored values only
-        self.meter = Meter() if meter is None else meter
-
-    origin = 0.0  # what was subtracted from every row
-
-    def moments(self, weights):
-        """Weighted mean and variance of every column; `weights` of shape (n_samples,) sum to one.
-
-        Sums about a guess of the mean, repeated about the mean where the guess was so far off that the difference
-        of the sums would cancel (Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance").
-        """
-        guess = self._typical()
-        for _ in range(2):
-            self.meter.read(self.share)
-            first, second = self._sums_about(guess, weights)
-            mean, square = guess + first, np.square(first)
-            if not np.any(square > 0.9 * second):
-                break
-            guess = mean
-        return mean, np.maximum(second - square, 0)
 
 
 class Dense(Design):

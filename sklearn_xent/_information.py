@@ -8,7 +8,7 @@ with the first. Sums are computed in columns that are centred and scaled, becaus
 import numpy as np
 from scipy import linalg
 
-from sklearn_xent._design import row_blocks
+from sklearn_xent._threads import row_blocks
 
 SINGULAR = 1e-11  # eigenvalue of the information, scaled to a unit diagonal, that counts as zero
 INVOLVED = 0.05  # entry of its eigenvector, beside the largest, that says that a column is involved

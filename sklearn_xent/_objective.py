@@ -13,11 +13,10 @@ from itertools import chain
 
 import numpy as np
 
-from sklearn_xent._design import row_blocks
 from sklearn_xent._linalg import EPS, largest_eigenvalue, weighted_sums
 from sklearn_xent._line import Evaluation
 from sklearn_xent._point import Origin, Point
-from sklearn_xent._threads import in_threads
+from sklearn_xent._threads import in_threads, row_blocks
 
 
 class Objective:

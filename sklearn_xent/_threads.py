@@ -12,12 +12,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+BLOCK_ELEMENTS = 2**16  # half a MiB of float64: a block and what is made of it stay in a level-2 cache
 WORTH_THREADS = 300_000  # multiplications, about a tenth of a millisecond: several times what handing work over costs
 WORTH_LIMITS = 50_000  # multiplications in one read of the data, below which no BLAS would start a thread
 
@@ -72,6 +73,14 @@ def team(work):
             yield
         finally:
             _threads.reset(token)
+
+
+@lru_cache(maxsize=64)
+def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
+    """Return slices of as many consecutive rows of `width` numbers each: one, or several of `elements` (or 16 rows) at most."""
+    pairs = -(-n_rows // (2 * max(16, elements // max(width, 1))))
+    step = max(-(-n_rows // (2 * pairs)), 1) if n_rows * width > elements else n_rows
+    return tuple(slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
 def in_threads(function, items, work):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sklearn_xent import CrossEntropyClassifier, _design, _objective, _threads
-from sklearn_xent._design import row_blocks
+from sklearn_xent._threads import row_blocks
 from sklearn_xent.solvers import SOLVERS
 
 EXACT = [name for name in SOLVERS if name not in {"gd", "sgd"}]
