@@ -52,12 +52,12 @@ def _dual_gap(point, U, penalised, cost):
     shape = (point.objective.loss.n_tasks, -1, len(penalised))  # Softmax: all outputs are one task
     W, U = W.reshape(shape), U.reshape(shape)
 
-    plain = _fenchel_sum(penalty, W, U) if np.all(penalty.l2 > 0) else np.inf
+    plain = _fenchel_sum(penalty, W, U) if (penalty.l2 > 0).all() else np.inf
     if penalty.smooth:
         return float(np.sum(plain))
     theta = _feasible_scaling(penalty, U)
     shrunk = _fenchel_sum(penalty, W, theta[:, None, None] * U)
-    if np.any(theta < 1):
+    if (theta < 1).any():
         shrunk = shrunk + cost(theta)
     return float(np.sum(np.minimum(shrunk, plain)))
 

@@ -98,8 +98,9 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
     separation_ : Separation or None
         Without penalty, how the classes are separated; see `sklearn_xent.find_separation`.
     history_ : dict of lists
-        "objective", "gap" (without penalty only the objective, where a Hessian would have been formed for nothing), "passes"
-        and "seconds", one entry an iteration, the start included.
+        "objective", "gap" (without penalty only the objective, where a Hessian would have been formed for nothing; with
+        "compact-newton", before the last, what follows from the last), "passes" and "seconds", one entry an iteration, the
+        start included.
 
     References
     ----------

@@ -24,9 +24,10 @@ def minimum_norm(objective, W, b):
     -------
     ndarray of shape (n_outputs, n_features)
     """
+    if objective.penalty.l1.any() or objective.penalty.l2.any():
+        return W
     rows, used = np.flatnonzero(objective.row_weight > 0), np.flatnonzero(objective.scale > 0)
-    unpenalised = not (objective.penalty.l1.any() or objective.penalty.l2.any())
-    if not unpenalised or not 1 < len(used) <= MOST:
+    if not 1 < len(used) <= MOST:
         return W
     few = ENOUGH * len(used)
     if len(rows) > few and not _null_space(objective.of_rows(rows[:: len(rows) // few], 1.0), used).size:

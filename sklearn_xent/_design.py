@@ -127,8 +127,8 @@ class Dense(Design):
     def dense_rows(self, rows, centre, scale):
         """Some rows (a slice), centred and scaled, as an array."""
         block = self._block(rows)
-        block = block - centre if np.any(centre) else block
-        return block * scale if np.any(scale != 1) else block
+        block = block - centre if centre.any() else block
+        return block * scale if (scale != 1).any() else block
 
     def squares_tdot(self, R, centre):
         """``R.T @ (X - centre)²``, of shape (n_outputs, n_features)."""
@@ -153,7 +153,7 @@ class Dense(Design):
         return mean if far.any() else np.zeros_like(mean)
 
     def _sums_about(self, guess, weights):
-        shifted = np.any(guess)
+        shifted = guess.any()
 
         def of_blocks(blocks):
             sums, centred, squares = np.zeros((2, self.shape[1])), None, None
@@ -201,7 +201,7 @@ class Sparse(Design):
         """Return the design of ``X - origin`` in the columns without zeros, in a copy of the stored values; others stay."""
         column = self.X.tocoo(copy=False).col
         full = np.bincount(column, minlength=self.shape[1]) == self.shape[0]
-        if not np.any(full & (origin != 0)):
+        if not (full & (origin != 0)).any():
             return self
         origin = np.where(full, origin, 0.0)
         moved = self.X.data - origin[column]
@@ -259,7 +259,7 @@ class Sparse(Design):
 
         parts = in_threads(of_parts, self._parts, PER_PRODUCT * self.size * n_weights)
         gram, cross, total = (sum(shares) for shares in zip(*parts, strict=True))
-        if np.any(centre):
+        if centre.any():
             cross -= total[:, None] * centre
             shift = centre[:, None] * cross[:, None, :]
             gram -= shift + np.swapaxes(shift, 1, 2) + total[:, None, None] * np.outer(centre, centre)
@@ -315,7 +315,7 @@ class Sparse(Design):
         return np.zeros(self.shape[1])
 
     def _sums_about(self, guess, weights):
-        if not np.any(guess):
+        if not guess.any():
             return self._sums(weights)
         triplets, n_features = self.X.tocoo(copy=False), self.shape[1]
         column, weight = triplets.col, weights[triplets.row]

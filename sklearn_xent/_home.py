@@ -53,7 +53,7 @@ class Design:
             self.meter.read(self.share)
             first, second = self._sums_about(guess, weights)
             mean, square = guess + first, np.square(first)
-            if not np.any(square > 0.9 * second):
+            if not (square > 0.9 * second).any():
                 break
             guess = mean
         return mean, np.maximum(second - square, 0)

@@ -24,7 +24,7 @@ class SemiDefinite:
     def __init__(self, A):
         diagonal = A.diagonal()
         self.size = len(A)
-        self.used = None if np.all(diagonal > 0) else diagonal > 0
+        self.used = None if (diagonal > 0).all() else diagonal > 0
         if self.used is not None:
             A, diagonal = A[np.ix_(self.used, self.used)], diagonal[self.used]
         self.root = 1 / np.sqrt(diagonal)

@@ -18,7 +18,7 @@ class Logistic:
 
     Parameters
     ----------
-    signs : ndarray of int8, shape (n_samples, n_tasks)
+    signs : ndarray of shape (n_samples, n_tasks)
         -1 where the row belongs to the task's class, +1 elsewhere, so that the loss is ``log(1 + exp(sign * z))``.
     """
 
@@ -141,16 +141,14 @@ class Softmax:
         return p
 
     def values(self, z, residuals):
-        """Losses (n, 1) at scores `z`, their residuals given."""
+        """Losses (n, 1) at scores `z`."""
         own = np.arange(len(z)), self.labels
-        wrong = -residuals[own]
-        far = wrong > 0.5
-        losses = -np.log1p(-np.minimum(wrong, 0.5))
-        if far.any():
-            rest = z[far] - z[own][far, None]
-            top = rest.max(axis=1)
-            losses[far] = top + np.log(np.exp(rest - top[:, None]).sum(axis=1))
-        return losses[:, None]
+        odds = z - z[own][:, None]
+        top = odds.max(axis=1)
+        odds -= top[:, None]
+        others = np.exp(odds, out=odds)
+        others[own] = 0
+        return (top + np.log1p(others.sum(axis=1) + np.expm1(-top)))[:, None]  # near zero it keeps its digits
 
     @property
     def classes(self):

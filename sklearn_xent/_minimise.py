@@ -91,6 +91,7 @@ class Monitor:
         self.n_iter = -1
         self._lowest, self._idle = np.inf, 0
         self._floor = 0.0  # cross-entropy and penalty are never negative
+        self._noted = 0  # how many iterates, the first ones, were not certified
         self._started = time.perf_counter()
 
     def accept(self, point):
@@ -98,7 +99,7 @@ class Monitor:
         self.n_iter += 1
         self.gap = gap = self._gap(point)
         self._watch_progress(point, gap)
-        self._record(point, gap)
+        self._record(point.value, gap)
         self._report()
         if self.controls.watch and self.controls.watch(lambda: self.objective.lift(point.W, point.b)):
             self.status = Status.INTERRUPTED
@@ -109,6 +110,20 @@ class Monitor:
         elif self._idle >= self.patience:
             self.status = Status.STALLED
         return self.status is not None
+
+    def note(self, value, place):
+        """Take note of an iterate that is not certified: its gap will be what follows from the end's.
+
+        `place()` gives its coefficients and intercepts in the objective's units. Returns whether only one more iterate is
+        allowed; sets `status` if a callback asks to stop here.
+        """
+        self.n_iter += 1
+        self._noted += 1
+        self._record(value, value - self._floor + 2 * ROUNDING * value)
+        self._report()
+        if self.controls.watch and self.controls.watch(lambda: self.objective.lift(*place())):
+            self.status = Status.INTERRUPTED
+        return self.n_iter + 1 >= self.max_iter
 
     def raise_floor(self, value):
         """Take note that the objective is nowhere below `value`: whoever proves it, it holds for all points to come."""
@@ -150,7 +165,7 @@ class Monitor:
             self.best, self.best_gap, self._best_at = point, gap, self.n_iter
             for values in self.controls.history.values():
                 values.pop()
-            self._record(point, gap)
+            self._record(point.value, gap)
         if gap <= self.target:
             self.status = Status.CONVERGED
 
@@ -165,7 +180,9 @@ class Monitor:
             self.status = Status.CONVERGED
         elif self.status == Status.CONVERGED:
             self.status = Status.STALLED
-        gaps = self.controls.history["gap"]
+        gaps, values = self.controls.history["gap"], self.controls.history["objective"]
+        for k in range(min(self._noted, len(gaps))):
+            gaps[k] = min(gaps[k], max(values[k] - self._floor, 0.0) + 2 * ROUNDING * values[k])
         if self._best_at < len(gaps):  # an interrupt may have come before the best was written down
             gaps[self._best_at] = gap
         W, free = point.W.copy(), self.certificate.free
@@ -192,9 +209,9 @@ class Monitor:
             self.best, self.best_gap, self._best_at = point, gap, self.n_iter
         self._lowest = min(self._lowest, point.value)
 
-    def _record(self, point, gap):
+    def _record(self, value, gap):
         seconds = time.perf_counter() - self._started
-        entry = {"objective": point.value, "gap": gap, "passes": self.objective.n_passes, "seconds": seconds}
+        entry = {"objective": value, "gap": gap, "passes": self.objective.n_passes, "seconds": seconds}
         for name, value in entry.items():
             self.controls.history[name].append(value)
 

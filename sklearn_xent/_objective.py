@@ -60,7 +60,7 @@ class Objective:
         total = self.row_weight.sum()
         with np.errstate(over="ignore", invalid="ignore"):
             mean, variance = self.design.moments(self.row_weight / total)
-            finite = np.all(np.isfinite(mean * mean + variance))
+            finite = np.isfinite(mean * mean + variance).all()
         if not finite:
             raise ValueError("X has values whose squares overflow; divide its largest columns until all are below 1e150.")
         return mean, variance * total, mean * mean * total
@@ -121,7 +121,7 @@ class Objective:
     def _gram_units(self):
         """Centre of the columns in Gram products, and their scales before and after the product."""
         mean, offset = self._moments[0], self._offset
-        extreme = np.any(np.abs(np.log2(self.scale[self.scale > 0])) > 200) or np.any(np.abs(mean) > 1e60)
+        extreme = (np.abs(np.log2(self.scale[self.scale > 0])) > 200).any() or (np.abs(mean) > 1e60).any()
         ones = np.ones(len(mean))
         return mean if offset else 0 * mean, *((self.scale, ones) if extreme else (ones, self.scale))
 
@@ -129,7 +129,7 @@ class Objective:
     def _offset(self):
         """Whether some column's mean dwarfs its spread, and the intercept can make up for moving it."""
         mean, variance, _ = self._moments
-        return self.fit_intercept and bool(np.any((np.square(mean) > 1e4 * variance) & (self.scale > 0)))
+        return self.fit_intercept and bool(((np.square(mean) > 1e4 * variance) & (self.scale > 0)).any())
 
     def centred(self):
         """Return the same objective of columns moved to their means, where those dwarf the spread and storage can hold that.
@@ -200,7 +200,7 @@ class Objective:
         b = self.loss.constant_scores(self.weights) if self.fit_intercept else np.zeros(self.shape[0])
         if self.offset is not None:
             return self.at(np.zeros(self.shape), b)
-        return Origin(self, np.zeros(self.shape), b, np.tile(b[:, None], self.design.shape[0]).T)
+        return Origin(self, b)
 
     @cached_property
     def constant_value(self):

@@ -19,7 +19,7 @@ class ElasticNet:
 
     def __init__(self, l1, l2):
         self.l1, self.l2 = l1, l2
-        self.smooth, self.lasso = not np.any(l1), not np.any(l2)
+        self.smooth, self.lasso = not l1.any(), not l2.any()
 
     @classmethod
     def from_C(cls, C, l1_ratio, total_weight, n_features):

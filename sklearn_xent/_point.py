@@ -243,7 +243,18 @@ class Point:
 
 
 class Origin(Point):
-    """The place where all coefficients are zero. All rows have the same scores, so that one Gram matrix serves all entries."""
+    """The place where all coefficients are zero, and the intercepts `b` of the best constant model are optimal.
+
+    All rows have the same scores, so that one Gram matrix serves all entries of the curvatures.
+    """
+
+    def __init__(self, objective, b):
+        self.objective, self.W, self.b = objective, np.zeros(objective.shape), b
+
+    @cached_property
+    def _rows(self):
+        shape = (self.objective.design.shape[0], len(self.b))
+        return self.objective.evaluate(np.zeros(shape, order="F"), self.b[None])
 
     def _grams(self):
         objective, weights = self.objective, self.objective.weights

@@ -98,7 +98,7 @@ def working_set(point, growth=4, least=100):
     ndarray of int
         Column indices, ascending.
     """
-    support = np.any(point.W != 0, axis=0)
+    support = (point.W != 0).any(axis=0)
     violation = np.max(np.abs(point.gradient), axis=0)
     limit = max(growth * np.count_nonzero(support), least)
     violators = np.flatnonzero((violation > 0) & ~support)

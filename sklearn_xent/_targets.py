@@ -169,8 +169,8 @@ def _weighted_classes(labels, codes, sums):
 
 def _signs(codes, n_classes):
     if n_classes == 2:
-        return (1 - 2 * (codes == 1).astype(np.int8))[:, None]
-    return np.asfortranarray(1 - 2 * (codes[:, None] == np.arange(n_classes)).astype(np.int8))
+        return (1 - 2.0 * (codes == 1))[:, None]
+    return np.asfortranarray(1 - 2.0 * (codes[:, None] == np.arange(n_classes)))
 
 
 def _balanced_tasks(weights, member):

@@ -210,7 +210,9 @@ def test_warning_names_gap_tolerance_and_remedy():
 
 def test_auto_says_what_it_chose():
     data, target = load_iris(return_X_y=True)
-    assert CrossEntropyClassifier().fit(data, target).solver_ == "subsampled-newton"
+    assert CrossEntropyClassifier().fit(data, target).solver_ == "compact-newton"
+    assert CrossEntropyClassifier(l1_ratio=1.0).fit(data, target).solver_ == "subsampled-newton"
+    assert CrossEntropyClassifier().fit(np.tile(data, (120, 1)), np.tile(target, 120)).solver_ == "subsampled-newton"
     wide = np.random.default_rng(0).standard_normal((30, 600))
     assert CrossEntropyClassifier().fit(wide, np.arange(30) % 2).solver_ == "newton"  # in the rows' coordinates
     assert CrossEntropyClassifier(l1_ratio=1.0).fit(wide, np.arange(30) % 2).solver_ == "newton"

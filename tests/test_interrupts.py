@@ -15,15 +15,19 @@ FITTED = {name for name in vars(CrossEntropyClassifier().fit([[0.0], [1.0], [0.5
 
 def interrupt_at(monkeypatch, iteration, error=KeyboardInterrupt):
     """Raise in the middle of an iteration of the outermost run: after so many iterates have been taken."""
-    accept, outermost = Monitor.accept, []
+    outermost = []
 
-    def accepting(self, point):
-        outermost.append(self)
-        if self is outermost[0] and self.n_iter + 1 == iteration:
-            raise error
-        return accept(self, point)
+    def interrupted(method):
+        def interrupting(self, *args):
+            outermost.append(self)
+            if self is outermost[0] and self.n_iter + 1 == iteration:
+                raise error
+            return method(self, *args)
 
-    monkeypatch.setattr(Monitor, "accept", accepting)
+        return interrupting
+
+    for name in ("accept", "note"):
+        monkeypatch.setattr(Monitor, name, interrupted(getattr(Monitor, name)))
 
 
 @pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])

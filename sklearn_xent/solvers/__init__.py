@@ -2,6 +2,7 @@
 
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.auto import Auto
+from sklearn_xent.solvers.compact_newton import CompactNewton
 from sklearn_xent.solvers.gradient_descent import GradientDescent
 from sklearn_xent.solvers.newton import Newton
 from sklearn_xent.solvers.newton_cg import NewtonCG
@@ -13,6 +14,7 @@ from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 SOLVERS = {
     "auto": Auto,
     "newton": Newton,
+    "compact-newton": CompactNewton,
     "subsampled-newton": SubsampledNewton,
     "newton-cg": NewtonCG,
     "bfgs": BFGS,
@@ -33,6 +35,7 @@ __all__ = [
     "LBFGS",
     "SOLVERS",
     "Auto",
+    "CompactNewton",
     "GradientDescent",
     "Newton",
     "NewtonCG",

@@ -1,6 +1,7 @@
 """The solver that chooses a solver."""
 
 from sklearn_xent.solvers._base import Solver
+from sklearn_xent.solvers.compact_newton import CompactNewton, compact
 from sklearn_xent.solvers.newton import Newton, rotates
 from sklearn_xent.solvers.newton_cg import NewtonCG
 from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
@@ -12,6 +13,8 @@ class Auto(Solver):
     ================================================================  ==================================
     problem                                                           solver
     ================================================================  ==================================
+    no l1 penalty, X and the Hessian of up to 65,536 numbers each,    `CompactNewton`
+    no more than two columns a row
     Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`
     row, up to 21 classes of a softmax or 250 tasks
     larger, with an l1 penalty                                        `Newton`, on a working set
@@ -24,6 +27,8 @@ class Auto(Solver):
     """
 
     def chosen(self, objective):
+        if compact(objective):
+            return CompactNewton()
         n_rows, n_features = objective.design.shape
         small = objective.hessian_order <= 2500 and objective.n_pairs <= 250 and objective.small_hessian
         if small and n_features <= 2 * n_rows:

@@ -1,0 +1,102 @@
+"""Newton on a copy of small data: iterates that are not certified on the way, and what becomes of them."""
+
+import numpy as np
+import pytest
+import reference
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent.solvers import compact_newton
+
+MULTI_CLASS = ["ovr", "multinomial"]
+
+
+def fitted(solver="compact-newton", **params):
+    X, y, weights = reference.make_problem(3, n_samples=80)
+    return CrossEntropyClassifier(solver=solver, **params).fit(X, y, weights)
+
+
+@pytest.mark.parametrize("multi_class", MULTI_CLASS)
+@pytest.mark.parametrize("C", [1.0, np.inf])
+def test_gaps_on_the_way_follow_from_what_the_end_proves(C, multi_class):
+    fit = fitted(C=C, multi_class=multi_class)
+    values, gaps = np.array(fit.history_["objective"]), np.array(fit.history_["gap"])
+    assert len(gaps) == fit.n_iter_[0] + 1 > 4
+    assert np.all(np.diff(values) < 1e-15)
+    np.testing.assert_allclose(gaps, values - values[-1], atol=1e-13)
+    best = fitted("newton", C=C, multi_class=multi_class, tol=1e-14)
+    assert np.all(values - best.history_["objective"][-1] <= gaps)
+
+
+@pytest.mark.parametrize("multi_class", MULTI_CLASS)
+@pytest.mark.parametrize("max_iter", [1, 2, 3])
+def test_no_more_iterations_than_allowed(max_iter, multi_class):
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        fit = fitted(multi_class=multi_class, max_iter=max_iter)
+    assert fit.status_ == "max_iter"
+    assert fit.n_iter_[0] == max_iter
+    assert len(fit.history_["gap"]) == max_iter + 1
+
+
+@pytest.mark.parametrize("done", [0, 2])
+def test_an_interrupt_between_iterates_keeps_the_last_and_certifies_it(monkeypatch, done):
+    factors, calls = compact_newton._Place.factors, []
+
+    def interrupting(self):
+        calls.append(self)
+        if len(calls) > done:
+            raise KeyboardInterrupt
+        return factors(self)
+
+    X, y, weights = reference.make_problem(3, n_samples=80)
+    classifier = CrossEntropyClassifier(multi_class="multinomial")
+    best = CrossEntropyClassifier(multi_class="multinomial", tol=1e-14).fit(X, y, weights)
+    monkeypatch.setattr(compact_newton._Place, "factors", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(X, y, weights)
+    assert classifier.status_ == "interrupted"
+    assert len(classifier.history_["gap"]) == done + 1
+    excess = classifier.history_["objective"][-1] - best.history_["objective"][-1]
+    assert 0 < excess <= classifier.optimality_gap_
+
+
+def test_an_interrupt_in_the_first_line_of_the_history_changes_nothing(monkeypatch):
+    def interrupting(self, *_):
+        self.controls.history["objective"].append(0.0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sklearn_xent._minimise.Monitor._record", interrupting)
+    classifier = CrossEntropyClassifier()
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit([[0.0], [1.0], [2.0]], [0, 1, 0])
+    assert not hasattr(classifier, "coef_")
+
+
+def test_a_singular_hessian_is_left_to_newton():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((80, 3)), rng.integers(0, 2, 80)
+    twice = np.hstack([X, X[:, :1]])
+    one, other = (CrossEntropyClassifier(C=np.inf, solver=solver, tol=1e-12) for solver in ("compact-newton", "newton"))
+    assert one.fit(twice, y).status_ == "converged"
+    np.testing.assert_allclose(one.coef_, other.fit(twice, y).coef_, rtol=1e-7)
+
+
+@pytest.mark.parametrize("params", [{"l1_ratio": 1.0}, {"C": 0.1}])
+def test_what_is_larger_or_not_smooth_is_newtons(params):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, 30))
+    y = (X[:, 0] + rng.standard_normal(3000) > 0).astype(int)
+    one, other = (CrossEntropyClassifier(solver=solver, **params).fit(X, y) for solver in ("compact-newton", "newton"))
+    np.testing.assert_array_equal(one.coef_, other.coef_)
+    assert one.history_["gap"] == other.history_["gap"]
+
+
+def test_a_weak_start_is_no_worse_than_none():
+    """Its classes' mean is not zero, which only costs penalty, and which no step would take away."""
+    X, y, weights = reference.make_problem(3, n_samples=80)
+    cold = CrossEntropyClassifier(multi_class="multinomial", C=0.1, tol=1e-12).fit(X, y, weights)
+    warm = CrossEntropyClassifier(multi_class="multinomial", C=0.1, tol=1e-12, warm_start=True).fit(X, y, weights)
+    warm.coef_ = warm.coef_ * 0.5 + 0.01
+    warm.fit(X, y, weights)
+    assert warm.n_iter_[0] <= cold.n_iter_[0]
+    np.testing.assert_allclose(warm.coef_, cold.coef_, rtol=1e-7, atol=1e-9)
