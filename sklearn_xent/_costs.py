@@ -7,6 +7,8 @@ between machines. ``python -m benchmarks --costs`` prints predictions beside mea
 from dataclasses import dataclass
 from math import log, log2
 
+from sklearn_xent._design import Dense
+
 READ = 0.3  # one stored number, once, from memory
 SCORE = 25.0  # one score and all that is computed of it in an iteration
 ENTRY = 15.0  # one entry of a row's curvature
@@ -46,9 +48,9 @@ class Costs:
     def __init__(self, objective):
         design = objective.design
         self.n_rows, self.row = design.shape[0], design.size / max(design.shape[0], 1)
-        self.n_outputs, self.n_pairs = objective.shape[0], objective.n_pairs
+        (self.n_outputs, self.n_features), self.n_pairs = objective.shape, objective.n_pairs
         self.n_blocks, self.order = objective.n_blocks, objective.hessian_order
-        self.dimension = max(1, self.n_outputs * objective.shape[1])
+        self.dimension = max(1, self.n_outputs * self.n_features)
         self.multiply, self.gram = design.product_cost, design.gram_cost
         self._plans = {}
 
@@ -59,7 +61,14 @@ class Costs:
 
     def hessian(self, n_rows):
         """An explicit Hessian and its factors."""
-        entry = self.gram * self.row**2 + WEIGH * self.row + ENTRY
+        return self._hessian(n_rows, self.row, self.gram)
+
+    def dense_hessian(self, n_rows):
+        """The same of a dense copy."""
+        return self._hessian(n_rows, self.n_features, Dense.gram_cost)
+
+    def _hessian(self, n_rows, row, gram):
+        entry = gram * row**2 + WEIGH * row + ENTRY
         return n_rows * self.n_pairs * entry + self.n_blocks * FACTOR * self.order**3
 
     def excess(self, n_rows):

@@ -84,8 +84,8 @@ def test_a_singular_hessian_is_left_to_newton():
 @pytest.mark.parametrize("params", [{"l1_ratio": 1.0}, {"C": 0.1}])
 def test_what_is_larger_or_not_smooth_is_newtons(params):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((3000, 30))
-    y = (X[:, 0] + rng.standard_normal(3000) > 0).astype(int)
+    X = rng.standard_normal((9000, 60))
+    y = (X[:, 0] + rng.standard_normal(9000) > 0).astype(int)
     one, other = (CrossEntropyClassifier(solver=solver, **params).fit(X, y) for solver in ("compact-newton", "newton"))
     np.testing.assert_array_equal(one.coef_, other.coef_)
     assert one.history_["gap"] == other.history_["gap"]

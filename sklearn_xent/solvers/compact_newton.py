@@ -1,18 +1,19 @@
-"""Newton for data that fit in a processor's cache, where calls cost more than arithmetic."""
+"""Newton for small data, where calls cost more than arithmetic."""
 
 from functools import cached_property
 
 import numpy as np
 from scipy import linalg
 
+from sklearn_xent._costs import OVERHEAD, Costs
 from sklearn_xent._linalg import weighted_sums
 from sklearn_xent._minimise import line_search
-from sklearn_xent._threads import BLOCK_ELEMENTS
 from sklearn_xent.solvers.newton import Newton, rotates
 
 FLATNESS = 1 / 8  # of a line search: as along every step of a whole Hessian
 ENOUGH = 1e-14  # squared decrement, in objectives of the best constant model, after whose step rounding is all that is left
 QUADRATIC = 1e-2  # where a step shrinks that by so much, the Hessian hardly changes any more: it serves once again
+SMALL = 2 * OVERHEAD  # nanoseconds of a Hessian, beyond which blocks and threads gain more than few calls do
 MOST_STEPS = 50  # before the problem is left to `Newton`
 
 
@@ -44,10 +45,9 @@ class CompactNewton(Newton):
 
 
 def compact(objective):
-    """Whether X and the Hessian of a smooth problem fit in a cache, and its own coordinates are the best ones."""
-    n_rows, n_features = objective.design.shape
-    small = max(n_rows * n_features, n_rows * objective.n_pairs, objective.hessian_numbers) <= BLOCK_ELEMENTS
-    return small and objective.penalty.smooth and not rotates(objective)
+    """Whether a problem is smooth and small, and its own coordinates are the best ones."""
+    cost = Costs(objective).dense_hessian(objective.design.shape[0])
+    return objective.penalty.smooth and cost <= SMALL and not rotates(objective)
 
 
 class _Copy:
