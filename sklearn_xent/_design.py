@@ -156,12 +156,12 @@ class Dense(Design):
         shifted = guess.any()
 
         def of_blocks(blocks):
-            sums, centred, squares = np.zeros((2, self.shape[1])), None, None
+            sums, squares = np.zeros((2, self.shape[1])), None
             for rows in blocks:
                 block = self._block(rows)
                 if squares is None or len(squares) != len(block):
-                    centred, squares = np.empty_like(block), np.empty_like(block)
-                centred = np.subtract(block, guess, out=centred) if shifted else block
+                    squares, room = np.empty_like(block), np.empty_like(block) if shifted else None
+                centred = np.subtract(block, guess, out=room) if shifted else block
                 np.square(centred, out=squares)  # streams from memory, which products of a vector do at half the speed
                 sums[0] += np.dot(weights[rows], centred)
                 sums[1] += np.dot(weights[rows], squares)
