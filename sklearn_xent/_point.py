@@ -210,10 +210,10 @@ class Point:
         place.objective.design = None
         return place
 
-    def restrict(self, columns):
-        """Return this place, seen by the objective of some of the columns; scores stay as they are."""
+    def restrict(self, columns, objective):
+        """Return this place, seen by the `objective` of some of the columns; scores stay as they are."""
         part = copy(self)
-        part.objective, part.W = self.objective.restrict(columns), self.W[:, columns]
+        part.objective, part.W = objective, self.W[:, columns]
         for name in ("value", "gradient", "hessian_diagonal"):
             part.__dict__.pop(name, None)
         part.loss_gradient = self.loss_gradient[:, columns]

@@ -106,3 +106,25 @@ def working_set(point, growth=4, least=100):
     if len(violators) > room:
         violators = violators[np.argpartition(-violation[violators], room)[:room]]
     return np.union1d(np.flatnonzero(support), violators)
+
+
+class Nest:
+    """Objectives of working sets, each cut out of the last where it is a part of that: towards the end they shrink.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of all columns.
+    """
+
+    def __init__(self, objective):
+        self.whole = self.last = objective
+        self.columns = np.arange(objective.shape[1])
+
+    def restrict(self, columns):
+        """Return the objective of some of the columns (ascending indices)."""
+        places = np.searchsorted(self.columns, columns)
+        inside = len(columns) == 0 or (places[-1] < len(self.columns) and np.array_equal(self.columns[places], columns))
+        self.last = self.last.restrict(places) if inside else self.whole.restrict(columns)
+        self.columns = columns
+        return self.last

@@ -182,7 +182,8 @@ def test_restriction_is_the_objective_of_some_columns(container):
     W = somewhere(objective)
     W[:, [1, 3]] = 0
     point = objective.at(W)
-    part, alone = point.restrict(columns), objective.restrict(columns).at(W[:, columns])
+    part = point.restrict(columns, objective.restrict(columns))
+    alone = objective.restrict(columns).at(W[:, columns])
     assert part.value == pytest.approx(alone.value, rel=1e-14)
     np.testing.assert_allclose(part.gradient, alone.gradient, atol=1e-14)
     np.testing.assert_allclose(part.hessian(), alone.hessian(), atol=1e-14)

@@ -11,7 +11,7 @@ from sklearn_xent._costs import Costs
 from sklearn_xent._design import as_design
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
-from sklearn_xent._reductions import sample
+from sklearn_xent._reductions import Nest, sample
 from sklearn_xent.solvers import SubsampledNewton
 
 
@@ -117,3 +117,18 @@ def test_plans_sample_where_that_pays():
     plan = large.plan(200_000, 0.7, 1e-9)
     assert 40 * 2 <= plan.n_sampled <= 100_000
     assert plan.cost < large.hessian(200_000) * 6 + large.one_pass(200_000) * 6
+
+
+@pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_array])
+def test_nested_working_sets_are_those_of_the_whole(container):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 12)), rng.integers(0, 2, 30)
+    whole = objective_of(container(X), y)
+    nest = Nest(whole)
+    for columns in ([1, 4, 5, 9, 11], [4, 9], [4, 9], [], [0, 4], [4, 12 - 1], [3], [3, 4, 5]):
+        columns = np.array(columns, dtype=int)
+        part, direct, v = nest.restrict(columns), whole.restrict(columns), rng.standard_normal((1, len(columns)))
+        np.testing.assert_array_equal(part.design.dot(v), direct.design.dot(v))
+        np.testing.assert_array_equal(part.scale, direct.scale)
+        np.testing.assert_array_equal(part.centre, direct.centre)
+        assert part.design.share == pytest.approx(direct.design.share, rel=1e-12)

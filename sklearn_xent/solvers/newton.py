@@ -6,7 +6,7 @@ from sklearn_xent._certificate import Certificate, self_concordant_gap
 from sklearn_xent._costs import Costs
 from sklearn_xent._minimise import Controls, Status, iterate, line_search
 from sklearn_xent._model import ExplicitModel, FactoredModel, ImplicitModel, minimise_model
-from sklearn_xent._reductions import Rotation, working_set
+from sklearn_xent._reductions import Nest, Rotation, working_set
 from sklearn_xent.solvers._base import Solver
 
 SHARE = 0.3  # of the gap of all columns, to which a working set's problem is solved
@@ -104,12 +104,12 @@ def newton_iterations(point, monitor, build):
     build : callable
         Makes the quadratic model of a point.
     """
-    model = None
+    model, nest = None, Nest(point.objective)
 
     def step(point):
         nonlocal model
         if not point.objective.penalty.smooth:
-            return _working_set_step(point, build, monitor)
+            return _working_set_step(point, build, monitor, nest)
         model = build(point)
         D = model.solve(-point.gradient)
         if model.exact:
@@ -136,13 +136,13 @@ def close(monitor, D):
     monitor.refine(point, monitor.certificate.gap(point))
 
 
-def _working_set_step(point, build, monitor):
+def _working_set_step(point, build, monitor, nest):
     """Return a better point, from steps on a working set of columns: one, or many where those cost little beside a pass.
 
     Many solve the working set's problem to a share of the gap that is left (Johnson & Guestrin 2015, "Blitz", section 4).
     """
     columns, design = working_set(point), point.objective.design
-    part = place = point.restrict(columns)
+    part = place = point.restrict(columns, nest.restrict(columns))
     many = len(columns) < design.shape[1] and design.size > LONG_ROW * design.shape[0]
     enough = max(SHARE * monitor.gap, monitor.target / 2)
     certificate = Certificate(part.objective, enough)
