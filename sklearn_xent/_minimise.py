@@ -119,7 +119,7 @@ class Monitor:
         """
         self.n_iter += 1
         self._noted += 1
-        self._record(value, value - self._floor + 2 * ROUNDING * value)
+        self._record(value, self._above(value))
         self._report()
         if self.controls.watch and self.controls.watch(lambda: self.objective.lift(*place())):
             self.status = Status.INTERRUPTED
@@ -129,8 +129,12 @@ class Monitor:
         """Take note that the objective is nowhere below `value`: whoever proves it, it holds for all points to come."""
         self._floor = max(self._floor, value)
 
+    def _above(self, value):
+        """How far an objective is above what is proven to be its floor, rounding included."""
+        return max(value - self._floor, 0.0) + 2 * ROUNDING * value
+
     def _gap(self, point):
-        above = max(point.value - self._floor, 0.0) + 2 * ROUNDING * point.value
+        above = self._above(point.value)
         if above <= self.target:
             return above
         gap = _rounded_up(self.certificate.gap(point), point)
@@ -161,6 +165,7 @@ class Monitor:
         """Offer a point or a bound that is better than the last; if so, it replaces the last line of the history."""
         gap = _rounded_up(gap, point)
         self.raise_floor(point.value - gap)
+        gap = min(gap, self._above(point.value))
         if gap <= self.best_gap:
             self.best, self.best_gap, self._best_at = point, gap, self.n_iter
             for values in self.controls.history.values():
@@ -182,7 +187,7 @@ class Monitor:
             self.status = Status.STALLED
         gaps, values = self.controls.history["gap"], self.controls.history["objective"]
         for k in range(min(self._noted, len(gaps))):
-            gaps[k] = min(gaps[k], max(values[k] - self._floor, 0.0) + 2 * ROUNDING * values[k])
+            gaps[k] = min(gaps[k], self._above(values[k]))
         if self._best_at < len(gaps):  # an interrupt may have come before the best was written down
             gaps[self._best_at] = gap
         W, free = point.W.copy(), self.certificate.free
