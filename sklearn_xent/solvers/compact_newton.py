@@ -11,8 +11,8 @@ from sklearn_xent._minimise import line_search
 from sklearn_xent.solvers.newton import Newton, rotates
 
 FLATNESS = 1 / 8  # of a line search: as along every step of a whole Hessian
-ENOUGH = 1e-14  # squared decrement, in objectives of the best constant model, after whose step rounding is all that is left
-QUADRATIC = 1e-2  # where a step shrinks that by so much, the Hessian hardly changes any more: it serves once again
+ENOUGH = 1e-17  # squared decrement, in objectives of the best constant model, that is left to rounding
+QUADRATIC = 2e-3  # where a step shrinks that by so much, the Hessian hardly changes any more: it serves once again
 SMALL = 2 * OVERHEAD  # nanoseconds of a Hessian, beyond which blocks and threads gain more than few calls do
 MOST_STEPS = 50  # before the problem is left to `Newton`
 
@@ -88,20 +88,21 @@ class _Copy:
         return self.place.coefficients()
 
     def _descend(self, monitor, enough):
-        factors, before = None, 0.0
+        factors, before = None, self.objective.constant_value
         for _ in range(MOST_STEPS):
             last = monitor.note(self.place.value, self.place.coefficients)
             if monitor.status:
                 return
             factors = factors or self.place.factors()
             line = factors and self.place.line(factors)
-            t = line and line.length(enough)
+            t = line and line_search(line, FLATNESS)
             if not t:
                 return
             self.place = line.place(t)
-            if last or line.decrement <= enough:
+            shrinkage = line.decrement / before
+            if last or line.decrement * shrinkage <= enough:  # the next step would be as short
                 return
-            factors, before = factors if line.decrement <= QUADRATIC * before else None, line.decrement
+            factors, before = factors if shrinkage <= QUADRATIC else None, line.decrement
 
     def scores(self, W):
         self.objective.design.meter.read(self.objective.design.share)
@@ -161,10 +162,6 @@ class _CompactLine:
         self._weighted = problem.weights * self._U
         penalty = problem.l2 * D
         self._onset, self._bend = float(np.vdot(penalty, start.W)), float(np.vdot(penalty, D))  # of the penalty
-
-    def length(self, enough):
-        """Return the step length to take: whole steps where no search could gain, None if there is no way down."""
-        return 1.0 if self.decrement <= enough else line_search(self, FLATNESS)
 
     def place(self, t):
         """Return the place at t."""
