@@ -155,8 +155,13 @@ def hessian_gap(point):
     if objective.hessian_order > MOST_EXPLICIT or not objective.small_hessian:
         return np.inf
     factors = [SemiDefinite(block) for block in point.hessian()]
-    gradients = point.gradient.reshape(len(factors), -1)
-    squared = sum(float(g @ factor.solve(g)) for g, factor in zip(gradients, factors, strict=True))
+    return factored_gap(point, factors)
+
+
+def factored_gap(point, factors):
+    """Bound of ``F(point) - F*`` by the factored blocks of its Hessian."""
+    gradients = point.gradient.reshape(len(factors), -1, 1)
+    squared = sum(float(factor.norms(g)[0]) for g, factor in zip(gradients, factors, strict=True))
     return self_concordant_gap(squared, point.reach(factors))
 
 

@@ -320,7 +320,8 @@ class Sparse(Design):
         triplets, n_features = self.X.tocoo(copy=False), self.shape[1]
         column, weight = triplets.col, weights[triplets.row]
         distance = triplets.data.astype(np.float64, copy=False) - guess[column]
-        missing = np.maximum(weights.sum() - np.bincount(column, weight, n_features), 0)
+        full = np.bincount(column, minlength=n_features) == self.shape[0]  # nothing is missing, which rounding must not deny
+        missing = np.where(full, 0.0, np.maximum(weights.sum() - np.bincount(column, weight, n_features), 0))
         weighted = weight * distance
         first = np.bincount(column, weighted, n_features) - missing * guess
         return first, np.bincount(column, weighted * distance, n_features) + missing * np.square(guess)

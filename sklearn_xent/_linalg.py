@@ -4,6 +4,7 @@ import numpy as np
 from scipy import linalg
 
 EPS = np.finfo(float).eps
+LOST = 64  # units in the last place that entries of a Hessian may be off by, and slopes
 
 
 def weighted_sums(weights, values):
@@ -12,9 +13,10 @@ def weighted_sums(weights, values):
 
 
 class SemiDefinite:
-    """A factored positive semi-definite matrix; `solve` gives the minimum-norm solution where it is singular.
+    """A factored positive semi-definite matrix; `solve` leaves out the directions whose curvature is lost in rounding.
 
-    Cholesky after Jacobi scaling (van der Sluis 1969); when that meets a pivot below rounding, the eigendecomposition.
+    Jacobi scaling (van der Sluis 1969), then Cholesky; when that meets a pivot below rounding, the eigendecomposition: of the
+    scaled matrix, because beside a large diagonal entry all others would be rounding.
 
     Parameters
     ----------
@@ -31,14 +33,16 @@ class SemiDefinite:
         self._factor(A)
 
     def _factor(self, A):
+        self.vectors = None
+        self.factor, failed = linalg.lapack.dpotrf(self._scaled(A).T, lower=True, clean=False, overwrite_a=True)
+        if failed or np.min(self.factor.diagonal(), initial=1.0) ** 2 < LOST * len(A) * EPS:
+            self.values, self.vectors = linalg.eigh(self._scaled(A), check_finite=False)
+            self.rounding = LOST * len(A) * EPS * max(self.values[-1], 0)
+
+    def _scaled(self, A):
         scaled = A * self.root[:, None]
         scaled *= self.root
-        self.vectors = None
-        self.factor, failed = linalg.lapack.dpotrf(scaled.T, lower=True, clean=False, overwrite_a=True)
-        if failed or np.min(self.factor.diagonal(), initial=1.0) ** 2 < 4 * len(A) * EPS:
-            values, vectors = linalg.eigh(A, check_finite=False)
-            kept = values > 4 * len(A) * EPS * max(values[-1], 0)
-            self.values, self.vectors = values[kept], vectors[:, kept]
+        return scaled
 
     def solve(self, b):
         """Solve for one right-hand side of shape (m,)."""
@@ -49,17 +53,29 @@ class SemiDefinite:
         return x
 
     def norms(self, B):
-        """Squared norm of each column of B (m, k) in the metric of the inverse: ``b @ inverse(A) @ b``."""
+        """Squared norm of each column of B (m, k) in the metric of the inverse: ``b @ inverse(A) @ b``.
+
+        It is inf where a column has more than its own rounding in directions whose curvature is lost in rounding: of how
+        much there is of it nothing is known. Entries of B are sums of numbers of the size of one, or larger themselves.
+        """
+        flat = np.zeros(B.shape[1], dtype=bool) if self.used is None else (B[~self.used] != 0).any(axis=0)
         B = B if self.used is None else B[self.used]
-        if self.vectors is not None:
-            roots = (self.vectors.T @ B) / np.sqrt(self.values)[:, None]
-        else:
+        if self.vectors is None:
             roots = linalg.blas.dtrsm(1.0, self.factor, B * self.root[:, None], lower=True)
-        return np.einsum("ij,ij->j", roots, roots)
+        else:
+            lost, along = self.values <= self.rounding, self.vectors.T @ (B * self.root[:, None])
+            values, kept = self.values[~lost, None], along[~lost]
+            own = np.linalg.norm(self.root) * np.maximum(1, np.abs(B).max(axis=0))
+            turned = self.values[-1] * (np.abs(kept) / values).sum(axis=0)  # by the rounding of the eigenvectors
+            flat |= (np.abs(along[lost]) > LOST * EPS * (own + turned)).any(axis=0)
+            roots = kept / np.sqrt(values)
+        return np.where(flat, np.inf, np.einsum("ij,ij->j", roots, roots))
 
     def _solve(self, b):
         if self.vectors is not None:
-            return self.vectors @ ((self.vectors.T @ b) / self.values)
+            kept = self.values > self.rounding
+            vectors = self.vectors[:, kept]
+            return self.root * (vectors @ ((vectors.T @ (self.root * b)) / self.values[kept]))
         if len(b) == 0:
             return b
         return self.root * linalg.lapack.dpotrs(self.factor, self.root * b, lower=True)[0]

@@ -160,6 +160,7 @@ class Monitor:
         complete = min(map(len, lines))
         for values in lines:  # it may have come in the middle of a line
             del values[complete:]
+        self.n_iter = complete - 1
 
     def refine(self, point, gap):
         """Offer a point or a bound that is better than the last; if so, it replaces the last line of the history."""
@@ -180,6 +181,7 @@ class Monitor:
         gap = self.best_gap
         if gap > self.target and not self.interruption:  # what was too dear for every iterate is worth it once
             gap = min(gap, _rounded_up(self.certificate.final(point), point))
+        gap = min(gap, self._above(point.value))  # later points may have shown the floor
         gap += objective.lost_in_lifting(point.W)
         if gap <= self.target:
             self.status = Status.CONVERGED

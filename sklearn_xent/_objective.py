@@ -129,7 +129,7 @@ class Objective:
     def _offset(self):
         """Whether some column's mean dwarfs its spread, and the intercept can make up for moving it."""
         mean, variance, _ = self._moments
-        return self.fit_intercept and bool(((np.square(mean) > 1e4 * variance) & (self.scale > 0)).any())
+        return self.fit_intercept and bool(((np.square(mean) > 100 * variance) & (self.scale > 0)).any())
 
     def centred(self):
         """Return the same objective of columns moved to their means, where those dwarf the spread and storage can hold that.

@@ -253,7 +253,7 @@ class Origin(Point):
 
     @cached_property
     def _rows(self):
-        shape = (self.objective.design.shape[0], len(self.b))
+        shape = (len(self.objective.weights), len(self.b))
         return self.objective.evaluate(np.zeros(shape, order="F"), self.b[None])
 
     def _grams(self):

@@ -204,3 +204,51 @@ def test_an_offset_of_the_columns_makes_no_certificate_false(solver, offset, tol
         assert fit.optimality_gap_ >= max(excess - 2e-16, 0)
         if offset <= 1e8:
             assert fit.status_ == "converged"
+
+
+def classes_of(rng, X, n_classes):
+    return np.argmax(X @ rng.standard_normal((X.shape[1], n_classes)) + rng.gumbel(size=(len(X), n_classes)), axis=1)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("max_iter", [1, 3, 1000])
+@pytest.mark.parametrize("solver", ["auto", "newton", "subsampled-newton", "newton-cg", "lbfgs"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_penalty_that_is_lost_beside_one_that_dwarfs_the_rest(solver, max_iter, l1_ratio):
+    """One column is as good as free, another as good as absent: their curvatures are 36 orders of magnitude apart."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 5))
+    y = classes_of(rng, X, 3)
+    params = {"multi_class": "multinomial", "l1_ratio": l1_ratio}
+    # In the limit: the first column free (a scale of 1e4 is as good), the last absent.
+    best = CrossEntropyClassifier(**params, tol=1e-10).fit(X[:, :-1] * [1e4, 1, 1, 1], y).history_["objective"][-1]
+    fit = CrossEntropyClassifier(**params, solver=solver, max_iter=max_iter).fit(X * [1e9, 1, 1, 1, 1e-9], y)
+    excess = fit.history_["objective"][-1] - best
+    assert excess <= fit.optimality_gap_ + 1e-7
+    if max_iter == 1000 and l1_ratio == 0:  # an l1 strength of 1e-9 is not lost, but too weak for a tight dual point
+        assert fit.status_ == "converged"
+        assert abs(excess) < 1e-6
+
+
+@pytest.mark.parametrize("solver", ["auto", "newton", "subsampled-newton", "lbfgs"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("seed", range(5))
+def test_columns_that_are_nearly_the_same_prove_nothing_beyond_rounding(solver, seed):
+    """What distinguishes them has less curvature than rounding leaves, and may still be worth a hundredth of the objective."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((80, 3))
+    y = classes_of(rng, X, 2)
+    apart = rng.standard_normal(80)
+    best = CrossEntropyClassifier(C=np.inf, tol=1e-10).fit(np.column_stack([X, apart]), y)
+    fit = CrossEntropyClassifier(C=np.inf, solver=solver).fit(np.column_stack([X, X[:, 0] + 3e-8 * apart]), y)
+    excess = fit.history_["objective"][-1] - best.history_["objective"][-1]
+    assert excess <= fit.optimality_gap_ + 1e-6  # 3e-8 itself is rounded to eight digits
+
+
+def test_a_solve_sees_small_curvature_beside_large():
+    A = np.array([[1e16, 0, 0], [0, 0.25, 0.25], [0, 0.25, 0.25]])
+    factor = SemiDefinite(A)
+    np.testing.assert_allclose(factor.solve(np.array([0, 0.3, 0.3])), [0, 0.6, 0.6], rtol=1e-12)
+    along, across = factor.norms(np.array([[0, 0.3, 0.3], [0, 1e-3, -1e-3]]).T)
+    assert along == pytest.approx(0.36, rel=1e-12)
+    assert across == np.inf  # a slope where there is no curvature: nothing is bounded

@@ -189,3 +189,14 @@ def test_faint_elastic_net_on_nearly_separable_classes(solver, weighted):
     y, weights = np.arange(19) % 3, rng.choice([1e-6, 1e-3, 1.0, 2.0], 19) if weighted else None
     fit = CrossEntropyClassifier(C=4e4, l1_ratio=0.3, multi_class="multinomial", solver=solver, max_iter=100)
     assert fit.fit(X, y, weights).status_ == "converged"
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csc_array])
+@pytest.mark.parametrize("constant", [1.0, 0.1, 7.0, 1e3])
+def test_a_constant_column_is_dead_for_any_number_of_rows(constant, container):
+    """Weights sum to one with an error that depends on their number; a column that has no zeros lacks nothing of it."""
+    for n_samples in range(40, 120):
+        X, y, _ = reference.make_problem(2, n_samples)
+        padded = container(np.column_stack([np.maximum(X, 0), np.full(n_samples, constant)]))
+        fit = quiet(CrossEntropyClassifier(C=np.inf), padded, y)
+        assert fit.coef_[0, -1] == 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_xent._certificate import Certificate, self_concordant_gap
+from sklearn_xent._certificate import Certificate, factored_gap
 from sklearn_xent._costs import Costs
 from sklearn_xent._minimise import Controls, Status, iterate, line_search
 from sklearn_xent._model import ExplicitModel, FactoredModel, ImplicitModel, minimise_model
@@ -127,7 +127,7 @@ def certify(point, model, squared, monitor):
     What follows the point is no further from the optimum: one iteration less than waiting for its dual gap.
     """
     if squared / 2 <= monitor.target < monitor.gap:
-        monitor.raise_floor(point.value - self_concordant_gap(squared, point.reach(model.factors)))
+        monitor.raise_floor(point.value - factored_gap(point, model.factors))
 
 
 def close(monitor, D):
