@@ -13,7 +13,8 @@ and what the intercept does that is returned (`Objective.lost_in_lifting`).
 Coefficients without a penalty (`C=inf`, or a penalty below rounding) have no dual bound. There, and wherever a Hessian is at
 hand, self-concordance bounds the distance: along a step that moves no row's log-odds by more than r, the curvature falls
 by a factor exp(r) at most (Bach 2010, "Self-concordant analysis for logistic regression", Electronic Journal of
-Statistics 4). The bound needs a Newton step that is short in that sense; where it is not, the gap is inf.
+Statistics 4). The bound needs a Newton step that is short in that sense, and a gradient without a part in directions whose
+curvature is lost in rounding (`SemiDefinite.norms`); elsewhere the gap is inf.
 """
 
 from itertools import chain
