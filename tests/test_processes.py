@@ -19,7 +19,7 @@ JOBS = [{}, {"l1_ratio": 1.0, "C": 0.01}, {"multi_class": "multinomial"}, {"solv
 def coefficients(params):
     """Fit and return what came out; importable by a spawned process."""
     X, y = make_classification(6_000, 40, n_informative=10, n_classes=3, random_state=0)
-    fit = CrossEntropyClassifier(tol=1e-12, **params).fit(X, y)  # rounding may turn a decision on the way, but not the optimum
+    fit = CrossEntropyClassifier(tol=1e-12, **params).fit(X, y)
     return np.hstack([fit.coef_, fit.intercept_[:, None]])
 
 
@@ -29,8 +29,10 @@ def alone():
 
 
 def same(found, expected):
-    for one, other in zip(found, expected, strict=True):  # thread counts cut blocks elsewhere: rounding differs
-        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8)
+    # Thread counts cut blocks elsewhere, and rounding may turn a decision on the way. The optimum stays: a gap of 1e-12
+    # leaves coefficients open by sqrt(2e-12 / curvature), some 5e-6 here.
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_threads_that_fit_at_once(alone):
