@@ -13,6 +13,7 @@ from sklearn_xent.solvers.newton import Newton, rotates
 
 SMALL = 2 * OVERHEAD  # nanoseconds of a Hessian, beyond which blocks and threads gain more than few calls do
 QUADRATIC = 2e-3  # where a step shrinks the squared decrement by so much, its Hessian hardly changes: it serves once again
+SLOW = 0.1  # where it shrinks by no more, classes part
 ENOUGH = 1e-17  # squared decrement, in objectives of the best constant model, that is not worth another step
 MOST_STEPS = 50  # before the problem is left to `Newton`
 
@@ -124,9 +125,9 @@ class _Copy:
                 return
             self.place = line.place(t)
             shrinkage = line.squared / before if before else 1.0
-            # Digits beyond the tolerance are worth a step where it doubles them; the next would be as short as this
-            # one times the shrinkage.
-            near = line.squared <= monitor.target and shrinkage > QUADRATIC
+            # Digits beyond the tolerance are worth a step, but where the optimum is far out and steps gain little; the
+            # next would be as short as this one times the shrinkage.
+            near = line.squared <= monitor.target and shrinkage > SLOW
             if last or near or line.squared * shrinkage <= enough:
                 return
             factors, before = factors if shrinkage <= QUADRATIC else None, line.squared
