@@ -12,6 +12,8 @@ import numpy as np
 from sklearn_xent._linalg import EPS, SemiDefinite, conjugate_gradients, relative, spd_solve
 from sklearn_xent._penalty import soft_threshold
 
+LEAST_POLISH = 20  # products that a Newton step on a face may cost; later as many as there were sweeps
+
 
 class _HessianModel:
     """What models made of a Hessian's blocks share.
@@ -49,8 +51,8 @@ class ExplicitModel(_HessianModel):
         """Hessian times `v`."""
         return np.matmul(self.blocks, self._by_block(v)[:, :, None]).reshape(self.shape)
 
-    def solve(self, right, face=None):
-        """Solve on the coordinates in `face` (all, if None), the others staying zero."""
+    def solve(self, right, face=None, most=None):
+        """Solve on the coordinates in `face` (all, if None), the others staying zero; `most` is for operators."""
         face = np.ones(self.shape, dtype=bool) if face is None else face
         x = np.zeros_like(self._by_block(right))
         for k, (block, b, used) in enumerate(zip(self.blocks, self._by_block(right), self._by_block(face), strict=True)):
@@ -137,15 +139,15 @@ class ImplicitModel:
         self.product, self.diagonal = point.hessian_vector, point.hessian_diagonal
         self.accuracy, self.max_iter, self.enough = accuracy, max_iter, enough
 
-    def solve(self, right, face=None):
-        """Solve on the coordinates in `face` (all, if None), the others staying zero."""
+    def solve(self, right, face=None, most=None):
+        """Solve on the coordinates in `face` (all, if None), the others staying zero, with `most` products at most."""
         mask = 1.0 if face is None else face.astype(float)
         return conjugate_gradients(
             lambda v: self.product(v) * mask,
             right * mask,
             self.diagonal * mask,
             stop=relative(self.accuracy, self.enough),
-            max_iter=self.max_iter,
+            max_iter=self.max_iter if most is None else min(most, self.max_iter),
         )
 
 
@@ -178,7 +180,7 @@ def minimise_model(model, gradient, w, l1, accuracy, max_sweeps=300):
             break
         steady = steady + 1 if np.array_equal(np.sign(before), np.sign(descent.x)) else 0
         if steady == 3 or sweep % 25 == 24:
-            descent.polish()
+            descent.polish(max(sweep, LEAST_POLISH))
     return descent.x - w
 
 
@@ -215,10 +217,13 @@ class _Accelerated:
         self.x, self.h, self.t = x, h, t
         return length
 
-    def polish(self):
-        """Newton step on the face of x, flipping signs set to zero, as long as descends; up to the first flip it does."""
+    def polish(self, most):
+        """Newton step on the face of x, flipping signs set to zero, as long as descends; up to the first flip it does.
+
+        An operator solves with `most` products at most: a face that is not the last is not worth more than finding the next.
+        """
         x, h, l1 = self.x, self.h, self.l1
-        newton = self.model.solve(-(h + l1 * np.sign(x)), x != 0)
+        newton = self.model.solve(-(h + l1 * np.sign(x)), x != 0, most)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             first_flip = np.min(np.where(x * newton < 0, -x / newton, np.inf))
         for t in (1.0, 0.5, 0.25, 0.1, min(first_flip * (1 + 1e-12), 1.0)):
