@@ -6,7 +6,8 @@ A row's curvature is a small symmetric matrix over its scores. `SeparableCurvatu
 - ``rows(rows)``: the curvature of some of the rows;
 - ``apply(u)``: the curvature of every row times that row of `u`;
 - ``diagonal()``: the diagonals, one column an output;
-- ``entries()``: the distinct entries' absolute values, a column each: the diagonal of every block, then what is below it.
+- ``entries()``: the numbers >= 0 that make it, a column each: the diagonal, or for softmax, whose rows sum to zero, what is
+  below it, negated.
 """
 
 import numpy as np
@@ -91,9 +92,7 @@ class SoftmaxCurvature:
     def entries(self):
         p, weighted = self.probabilities, self.weights * self.probabilities
         n_rows, n_outputs = p.shape
-        entries = np.empty((n_rows, n_outputs * (n_outputs + 1) // 2), order="F")
-        np.multiply(weighted, 1 - p, out=entries[:, :n_outputs])
-        start = n_outputs
+        entries, start = np.empty((n_rows, n_outputs * (n_outputs - 1) // 2), order="F"), 0
         for k in range(1, n_outputs):  # a slice a row of the triangle: taking columns by index is 20 times slower
             np.multiply(weighted[:, k : k + 1], p[:, :k], out=entries[:, start : start + k])
             start += k

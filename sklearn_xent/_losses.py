@@ -185,9 +185,12 @@ class Softmax:
     total_curvature = SoftmaxTotal
 
     def by_block(self, sums):
-        """As `Logistic.by_block`; entries off the diagonal are negative. `sums` is written over."""
-        sums[self.n_outputs :] *= -1
-        return sums[_places(self.n_outputs)][None]
+        """As `Logistic.by_block`: one block, whose rows sum to zero."""
+        blocks = np.negative(sums)[_places(self.n_outputs)]
+        diagonal = np.einsum("kk...->k...", blocks)
+        diagonal[...] = 0
+        diagonal[...] = -blocks.sum(axis=1)
+        return blocks[None]
 
     def spread(self, shift):
         """How far a shift of the scores moves a row's log-odds, at most, for any pair of classes."""
@@ -217,9 +220,9 @@ class Softmax:
 
 @lru_cache(maxsize=16)
 def _places(size):
-    """Index of each entry of a symmetric matrix of order `size` among its diagonal and, row by row, what is below it."""
-    places, below = np.diag(np.arange(size)), np.tril_indices(size, -1)
-    places[below] = places.T[below] = np.arange(size, size * (size + 1) // 2)
+    """Index of each entry of a symmetric matrix among those below its diagonal, row by row; 0 on the diagonal."""
+    places, below = np.zeros((size, size), dtype=int), np.tril_indices(size, -1)
+    places[below] = places.T[below] = np.arange(len(below[0]))
     return places
 
 

@@ -224,9 +224,9 @@ class Objective:
 
     @property
     def n_pairs(self):
-        """How many Gram matrices make a Hessian: one a pair of coupled outputs."""
+        """How many Gram matrices make a Hessian: one a block, or a pair of coupled outputs."""
         coupled = self.shape[0] // self.n_blocks
-        return self.n_blocks * coupled * (coupled + 1) // 2
+        return self.n_blocks * max(1, coupled * (coupled - 1) // 2)
 
     @property
     def small_hessian(self):

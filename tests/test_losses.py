@@ -120,6 +120,16 @@ def test_loss_objects_agree_with_the_functions(kind):
     np.testing.assert_allclose(whole, np.moveaxis(dense, 0, -1), atol=1e-15)
 
 
+def test_softmax_curvature_where_a_probability_rounds_to_one():
+    """``p (1 - p)`` would be zero there beside entries that are not: an indefinite matrix."""
+    z = np.array([[50.0, 3.0, 0.0]])
+    loss = Softmax(np.array([0]), 3)
+    found = loss.by_block(loss.curvature(np.ones((1, 1)), loss.residuals(z)).entries().T)[0, :, :, 0]
+    small = np.exp(z[0, 1:] - 50)
+    expected = np.array([[small.sum(), -small[0], -small[1]], [-small[0], small[0], 0.0], [-small[1], 0.0, small[1]]])
+    np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-40)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
