@@ -267,11 +267,11 @@ def line_search(line, flatness, longest=np.inf, max_trials=40):
         start, end = low[0], high[0]
         if start >= longest or end - start <= 0.05 * start:
             return start
-        if np.isinf(end):
-            t = min(np.clip(secant, 1.5 * start, 4 * start), longest)
+        if end == np.inf:
+            t = min(max(secant, 1.5 * start), 4 * start, longest)
         else:
             margin = 0.1 * (end - start)
-            t = np.clip(_secant_root(low, high), start + margin, end - margin)
+            t = min(max(_secant_root(low, high), start + margin), end - margin)
     return low[0] or None
 
 
