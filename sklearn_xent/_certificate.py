@@ -159,6 +159,25 @@ def hessian_gap(point):
     return factored_gap(point, factors)
 
 
+def curved(point):
+    """Whether the Hessian has curvature above rounding in all directions that change the loss, and is small enough to tell.
+
+    Where classes are separated there is none left far out. With it, a gap by self-concordance proves that there is an optimum.
+    """
+    objective = point.objective
+    if objective.hessian_order > MOST_EXPLICIT or not objective.small_hessian:
+        return False
+    live, size = objective.scale > 0, objective.shape[0] // objective.n_blocks
+    shift = np.kron(np.ones((size, size)), np.eye(np.count_nonzero(live)))  # of all classes: it changes no loss
+    used = np.tile(live, size)
+    for block in point.hessian():
+        hessian = block[np.ix_(used, used)]
+        pinned = hessian + shift * hessian.diagonal().mean() if size > 1 else hessian
+        if not (hessian.diagonal() > 0).all() or SemiDefinite(pinned).vectors is not None:
+            return False
+    return True
+
+
 def factored_gap(point, factors):
     """Bound of ``F(point) - F*`` by the factored blocks of its Hessian."""
     gradients = point.gradient.reshape(len(factors), -1, 1)

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_xent import _targets
 from sklearn_xent._callbacks import FRAMES, CallbackSupportMixin, Tasks, with_callbacks
+from sklearn_xent._certificate import curved
 from sklearn_xent._checks import check_integer
 from sklearn_xent._design import as_design
 from sklearn_xent._minimise import Controls, Status
@@ -235,7 +236,7 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
             self.separation_, interruption = None, solution.interruption
             if np.isinf(self.C) and not interruption and _suspicious(design, solution, multinomial):
                 try:
-                    self.separation_ = self._separation(X, targets)
+                    self.separation_ = self._separation(X, targets, (solution.coef, solution.intercept))
                 except KeyboardInterrupt as error:  # the fit itself is done: it is kept
                     interruption = error
         self.classes_, self._multinomial = targets.classes, multinomial
@@ -263,12 +264,12 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         weights = _targets.check_weights(sample_weight, X.shape[0])
         return X, y, _targets.encode(y, weights, self.class_weight, self.multi_class)
 
-    def _separation(self, X, targets):
-        """Look for separation among the rows that have a weight."""
+    def _separation(self, X, targets, fitted=None):
+        """Look for separation among the rows that have a weight; coefficients already `fitted` may show it."""
         rows = np.flatnonzero(targets.weights.max(axis=1) > 0)
         names, codes = getattr(self, "feature_names_in_", None), targets.loss.classes[rows]
         coupled = targets.loss.n_tasks == 1 and len(targets.classes) > 2
-        return separation_of(X[rows], codes, len(targets.classes), coupled, self.fit_intercept, names)
+        return separation_of(X[rows], codes, len(targets.classes), coupled, self.fit_intercept, names, fitted)
 
     def _start(self, classes, shape):
         known = self.warm_start and hasattr(self, "coef_")
@@ -351,4 +352,5 @@ def _suspicious(design, solution, multinomial):
     if solution.status != Status.CONVERGED or solution.value <= 2 * solution.gap:
         return True
     scores = design.dot(solution.coef) + solution.intercept
-    return (np.ptp(scores, axis=1) if multinomial else np.abs(scores)).max() > SUSPICIOUS
+    largest = (np.ptp(scores, axis=1) if multinomial else np.abs(scores)).max()
+    return largest > SUSPICIOUS and not curved(solution.point)

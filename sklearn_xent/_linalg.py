@@ -82,8 +82,24 @@ class SemiDefinite:
 
 
 def spd_solve(A, b):
-    """Solve ``A x = b`` for a positive semi-definite A of shape (m, m); see `SemiDefinite`."""
-    return SemiDefinite(A).solve(b)
+    """Solve ``A x = b`` for a positive semi-definite A of shape (m, m); where it is singular, on a basis of its columns.
+
+    The other coordinates stay zero. Cholesky with complete pivoting after Jacobi scaling (Higham 1990, "Analysis of the
+    Cholesky decomposition of a semi-definite matrix"): a tenth of the time of an eigendecomposition, and still the least of
+    ``x @ A @ x / 2 - b @ x`` on that basis.
+    """
+    diagonal, lost, x = A.diagonal(), LOST * len(A) * EPS, np.zeros(len(b))
+    if not diagonal.any():
+        return x
+    root = np.divide(1, np.sqrt(diagonal), out=np.zeros(len(A)), where=diagonal > 0)
+    scaled = A * root[:, None] * root
+    factor, failed = linalg.lapack.dpotrf(scaled.T, lower=True, clean=False)
+    if not failed and np.min(factor.diagonal(), initial=1.0) ** 2 >= lost:
+        return root * linalg.lapack.dpotrs(factor, root * b, lower=True)[0]
+    factor, order, rank, _ = linalg.lapack.dpstrf(scaled, lower=True, tol=lost)
+    basis = order[:rank] - 1
+    x[basis] = linalg.lapack.dpotrs(np.asfortranarray(factor[:rank, :rank]), (root * b)[basis], lower=True)[0]
+    return root * x
 
 
 def conjugate_gradients(product, b, diagonal, stop, max_iter):

@@ -39,6 +39,8 @@ class Solution:
     history : dict of lists
     interruption : KeyboardInterrupt or None
         What ended the run early.
+    point : Point
+        The same place in the units it was found in.
     """
 
     coef: np.ndarray
@@ -51,6 +53,7 @@ class Solution:
     n_passes: float
     history: dict
     interruption: KeyboardInterrupt | None
+    point: object
 
 
 @dataclass
@@ -206,6 +209,7 @@ class Monitor:
             n_passes=objective.n_passes,
             history=self.controls.history,
             interruption=self.interruption,
+            point=point,
         )
 
     def _watch_progress(self, point, gap):

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn_xent._linalg import EPS, SemiDefinite, conjugate_gradients, relative, spd_solve
 from sklearn_xent._penalty import soft_threshold
 
+STEADY = 3  # sweeps without a change of signs after which the face is taken for the last
 LEAST_POLISH = 20  # products that a Newton step on a face may cost; later as many as there were sweeps
 
 
@@ -171,16 +172,19 @@ def minimise_model(model, gradient, w, l1, accuracy, max_sweeps=300):
         The step ``x - w``; it descends.
     """
     descent = _Accelerated(model, gradient, w, l1)
-    steady, first = 0, None
+    first, patience, steady, since = None, STEADY, 0, 0
     for sweep in range(max_sweeps):
         before = descent.x
         violation = descent.sweep()
         first = violation if first is None else first
         if violation <= accuracy * first:
             break
+        since += 1
         steady = steady + 1 if np.array_equal(np.sign(before), np.sign(descent.x)) else 0
-        if steady == 3 or sweep % 25 == 24:
+        if steady == patience or since == 8 * patience:
             descent.polish(max(sweep, LEAST_POLISH))
+            # It was not the last face, or a singular one (one-hot columns): the next has to look more like it.
+            patience, steady, since = 2 * patience, 0, 0
     return descent.x - w
 
 

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 SUSPICIOUS = 18.0  # log-odds of a row beyond which separation is looked for: its curvature comes near rounding
 ROUND = 1_000  # rows added at a time
+LARGE = 200_000  # coefficients in the rows of a program's first round, beyond which it takes minutes
 EXACT = 1e-9  # violation of a row, beside the size of its terms, that counts as rounding
 
 
@@ -55,7 +56,7 @@ class SeparationWarning(ConvergenceWarning):
     """The classes are separated, and without a penalty there is no optimum."""
 
 
-def separation_of(X, codes, n_classes, multinomial, fit_intercept, names=None):
+def separation_of(X, codes, n_classes, multinomial, fit_intercept, names=None, fitted=None):
     """Look for a direction that separates coded classes.
 
     Parameters
@@ -70,6 +71,8 @@ def separation_of(X, codes, n_classes, multinomial, fit_intercept, names=None):
     fit_intercept : bool
     names : sequence, optional
         Of the columns.
+    fitted : (coef, intercept), optional
+        Where a solver stopped. Where programs are large, coefficients that separate are enough: they may name many features.
 
     Returns
     -------
@@ -83,7 +86,8 @@ def separation_of(X, codes, n_classes, multinomial, fit_intercept, names=None):
     else:
         positives = range(n_classes) if n_classes > 2 else [1]
         problems = [_Problem(X, centre, scale, (codes == k).astype(int), 2) for k in positives]
-    found = [problem.solve(fit_intercept) for problem in problems]
+    parts = [None] * len(problems) if fitted is None else zip(*(np.split(part, len(problems)) for part in fitted), strict=True)
+    found = [problem.solve(fit_intercept, part) for problem, part in zip(problems, parts, strict=True)]
     kinds = [kind for kind, _, _ in found if kind]
     if not kinds:
         return None
@@ -115,14 +119,23 @@ class _Problem:
         self.X, self.centre, self.scale, self.codes, self.n_classes = X, centre, scale, codes, n_classes
         self.n_outputs = n_classes if n_classes > 2 else 1
 
-    def solve(self, fit_intercept):
+    def solve(self, fit_intercept, fitted):
         """Return kind (or ""), direction and intercept, a row an output."""
+        if fitted is not None and min(len(self.codes), ROUND) * self.n_outputs * self.X.shape[1] > LARGE:
+            least = self._least_margin(*fitted)
+            if least > 0:
+                return "complete", *(part / least for part in fitted)
         for kind, least in (("complete", 1.0), ("quasi-complete", 0.0)):
             coefficients = self._least_norm(least, fit_intercept)
             if coefficients is not None:
                 W = coefficients[:, :-1] * self.scale
                 return kind, W, coefficients[:, -1] - W @ self.centre
         return "", np.zeros((self.n_outputs, self.X.shape[1])), np.zeros(self.n_outputs)
+
+    def _least_margin(self, coef, intercept):
+        """Least margin of coefficients in the units of the data, less what may be rounding."""
+        scores = self.X @ coef.T + intercept
+        return float((self._margins(scores).min(axis=1) - EXACT * (1 + np.abs(scores).max(axis=1))).min())
 
     def _least_norm(self, least, fit_intercept):
         """Coefficients of least l1 norm whose margins are at least `least` and one on average; None if there are none."""
