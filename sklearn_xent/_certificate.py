@@ -21,7 +21,7 @@ from itertools import chain
 
 import numpy as np
 
-from sklearn_xent._linalg import EPS, SemiDefinite
+from sklearn_xent._linalg import EPS, LOST
 from sklearn_xent._threads import in_threads, row_blocks
 
 MOST_EXPLICIT = 2500  # order up to which a Hessian block is formed for its bound
@@ -155,34 +155,30 @@ def hessian_gap(point):
     objective = point.objective
     if objective.hessian_order > MOST_EXPLICIT or not objective.small_hessian:
         return np.inf
-    factors = [SemiDefinite(block) for block in point.hessian()]
-    return factored_gap(point, factors)
+    return factored_gap(point, point.factors())
 
 
-def curved(point):
-    """Whether the Hessian has curvature above rounding in all directions that change the loss, and is small enough to tell.
+def has_minimum(point):
+    """Whether self-concordance proves that there is an optimum, gradients being off by rounding.
 
-    Where classes are separated there is none left far out. With it, a gap by self-concordance proves that there is an optimum.
+    Where classes are separated there is none, and far out neither slope nor curvature is left that rounding would not hide.
     """
     objective = point.objective
     if objective.hessian_order > MOST_EXPLICIT or not objective.small_hessian:
         return False
-    live, size = objective.scale > 0, objective.shape[0] // objective.n_blocks
-    shift = np.kron(np.ones((size, size)), np.eye(np.count_nonzero(live)))  # of all classes: it changes no loss
-    used = np.tile(live, size)
-    for block in point.hessian():
-        hessian = block[np.ix_(used, used)]
-        pinned = hessian + shift * hessian.diagonal().mean() if size > 1 else hessian
-        if not (hessian.diagonal() > 0).all() or SemiDefinite(pinned).vectors is not None:
-            return False
-    return True
+    factors = point.factors()
+    reach = point.reach(factors)
+    return reach * (np.sqrt(_squared_decrement(point, factors)) + LOST * EPS * reach) < 1
 
 
 def factored_gap(point, factors):
     """Bound of ``F(point) - F*`` by the factored blocks of its Hessian."""
+    return self_concordant_gap(_squared_decrement(point, factors), point.reach(factors))
+
+
+def _squared_decrement(point, factors):
     gradients = point.gradient.reshape(len(factors), -1, 1)
-    squared = sum(float(factor.norms(g)[0]) for g, factor in zip(gradients, factors, strict=True))
-    return self_concordant_gap(squared, point.reach(factors))
+    return sum(float(factor.norms(g)[0]) for g, factor in zip(gradients, factors, strict=True))
 
 
 class Certificate:

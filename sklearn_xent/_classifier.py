@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_xent import _targets
 from sklearn_xent._callbacks import FRAMES, CallbackSupportMixin, Tasks, with_callbacks
-from sklearn_xent._certificate import curved
+from sklearn_xent._certificate import has_minimum
 from sklearn_xent._checks import check_integer
 from sklearn_xent._design import as_design
 from sklearn_xent._minimise import Controls, Status
@@ -353,4 +353,4 @@ def _suspicious(design, solution, multinomial):
         return True
     scores = design.dot(solution.coef) + solution.intercept
     largest = (np.ptp(scores, axis=1) if multinomial else np.abs(scores)).max()
-    return largest > SUSPICIOUS and not curved(solution.point)
+    return largest > SUSPICIOUS and not has_minimum(solution.point)

@@ -52,6 +52,15 @@ class SemiDefinite:
         x[self.used] = self._solve(b[self.used])
         return x
 
+    def regular(self, live):
+        """Whether no curvature is lost in rounding, in the coordinates `live` (a mask of shape (m,))."""
+        return self.vectors is None and (self.used is None or bool(self.used[live].all()))
+
+    def half(self, B):
+        """Return Y whose products ``Y.T @ Y`` are those of B (m, k) in the metric of the inverse; of a regular matrix."""
+        B = B if self.used is None else B[self.used]
+        return linalg.blas.dtrsm(1.0, self.factor, B * self.root[:, None], lower=True)
+
     def norms(self, B):
         """Squared norm of each column of B (m, k) in the metric of the inverse: ``b @ inverse(A) @ b``.
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_xent._linalg import EPS, SemiDefinite, conjugate_gradients, relative, spd_solve
+from sklearn_xent._linalg import EPS, conjugate_gradients, relative, spd_solve
 from sklearn_xent._penalty import soft_threshold
 
 STEADY = 3  # sweeps without a change of signs after which the face is taken for the last
@@ -17,7 +17,17 @@ LEAST_POLISH = 20  # products that a Newton step on a face may cost; later as ma
 
 
 class _HessianModel:
-    """What models made of a Hessian's blocks share.
+    """What models made of a Hessian share."""
+
+    #: Whether solves are exact.
+    exact = True
+    #: How flat a line search has to become along a step. Steps to the minimiser of a whole Hessian are too short where
+    #: classes part: searched well, they take a third of the iterations less.
+    flatness = 1 / 8
+
+
+class ExplicitModel(_HessianModel):
+    """The Hessian as matrices, one a block of outputs.
 
     Parameters
     ----------
@@ -26,23 +36,13 @@ class _HessianModel:
         Of coefficients: (n_outputs, n_features).
     """
 
-    #: Whether solves are exact.
-    exact = True
-    #: How flat a line search has to become along a step. Steps to the minimiser of a whole Hessian are too short where
-    #: classes part: searched well, they take a third of the iterations less.
-    flatness = 1 / 8
+    def __init__(self, blocks, shape):
+        self.blocks, self.shape = blocks, shape
 
     @classmethod
     def at(cls, point):
         """Return the model at a point."""
         return cls(point.hessian(), point.W.shape)
-
-
-class ExplicitModel(_HessianModel):
-    """The Hessian as matrices, one a block of outputs."""
-
-    def __init__(self, blocks, shape):
-        self.blocks, self.shape = blocks, shape
 
     @cached_property
     def diagonal(self):
@@ -88,12 +88,23 @@ class FactoredModel(_HessianModel):
     """The Hessian as factors, corrected by every secant pair met since: L-BFGS from that Hessian instead of the identity.
 
     Nocedal & Wright (2006), Numerical Optimization, algorithm 7.4, for each block of outputs by itself.
+
+    Parameters
+    ----------
+    factors : list of SemiDefinite
+        One a block.
+    shape : tuple of int
+        Of coefficients: (n_outputs, n_features).
     """
 
-    def __init__(self, blocks, shape):
-        self.shape = shape
-        self.factors = [SemiDefinite(block) for block in blocks]
+    def __init__(self, factors, shape):
+        self.shape, self.factors = shape, factors
         self.pairs = []
+
+    @classmethod
+    def at(cls, point):
+        """Return the model at a point."""
+        return cls(point.factors(), point.W.shape)
 
     def solve(self, right):
         """Solve for a right-hand side of shape (n_outputs, n_features)."""

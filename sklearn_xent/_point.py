@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_xent._linalg import EPS, weighted_sums
+from sklearn_xent._linalg import EPS, SemiDefinite, weighted_sums
 from sklearn_xent._line import Line
 from sklearn_xent._losses import shrinking_cost
 
@@ -120,6 +120,20 @@ class Point:
         np.einsum("bii->bi", hessian)[:] += np.tile(objective.penalty.l2, size)
         return hessian
 
+    def factors(self):
+        """Factored blocks of the Hessian, a common shift of coupled outputs pinned.
+
+        Without a ridge penalty that shift changes nothing, and every block is singular. Given curvature, it leaves
+        all else as it is: no gradient has a part along it, and no step takes it.
+        """
+        blocks, objective = self.hessian(), self.objective
+        size, n_features = objective.shape[0] // objective.n_blocks, objective.shape[1]
+        if size > 1:
+            by_output = blocks.reshape(-1, size, n_features, size, n_features)
+            level = np.einsum("bkjkj->bj", by_output) * (objective.penalty.l2 == 0) / size**2
+            np.einsum("bkjlj->klbj", by_output)[:] += level
+        return [SemiDefinite(block) for block in blocks]
+
     def _grams(self):
         """Gram matrix and sums of the columns for each distinct entry of the rows' curvatures."""
         return self.objective.gram(lambda rows: self._curvature(rows).entries(), self.objective.n_pairs)
@@ -130,26 +144,41 @@ class Point:
         Parameters
         ----------
         factors : list of SemiDefinite
-            Of the blocks that `hessian` returned here.
+            What `factors` returned here.
         """
         objective, total = self.objective, self._rows.total
-        contrasts, factor = objective.loss.contrasts()
+        contrasts, share = objective.loss.contrasts()
         follows = np.zeros_like(np.swapaxes(self._mixed, 1, 2))  # how the intercept follows the coefficients
         if objective.fit_intercept:
             follows = total.solve_blocks(np.swapaxes(self._mixed, 1, 2))
+        measures = [
+            self._measure(factor, list(zip(contrasts, contrasts @ follow, strict=True)))
+            for factor, follow in zip(factors, follows, strict=True)
+        ]
 
         def of_block(rows):
             X = objective.design.dense_rows(rows, objective.gram_centre, objective.scale)
-            squares = np.zeros((len(factors), len(X)))
-            for k, block in enumerate(factors):
-                for contrast in contrasts:
-                    squares[k] += block.norms(np.kron(contrast[:, None], X.T) - (contrast @ follows[k])[:, None])
-            return squares.max(axis=1)
+            return [measure(X).max() for measure in measures]
 
         largest = np.max(objective.over_rows(of_block, self._mixed[0].size), axis=0)
         if objective.fit_intercept:
             largest = largest + len(contrasts) / total.least
-        return float(np.sqrt(factor * largest.max()))
+        return float(np.sqrt(share * largest.max()))
+
+    def _measure(self, factor, pairs):
+        """Return a function of rows x: the squared norm of ``contrast x - shift``, summed over the pairs of these."""
+        if not factor.regular(self.live):
+            return lambda X: sum(factor.norms(np.kron(contrast[:, None], X.T) - shift[:, None]) for contrast, shift in pairs)
+        # A quadratic form of x and one, however many pairs there are.
+        columns = np.eye(self.W.shape[1])
+        halves = [factor.half(np.column_stack([np.kron(contrast[:, None], columns), -shift])) for contrast, shift in pairs]
+        form = np.linalg.qr(np.vstack(halves), mode="r")
+        return lambda X: np.square(np.dot(X, form[:, :-1].T) + form[:, -1]).sum(axis=1)
+
+    @property
+    def live(self):
+        """Which coordinates of a block of the Hessian stand for columns that are not constant (without intercept, zero)."""
+        return np.tile(self.objective.scale > 0, self.objective.shape[0] // self.objective.n_blocks)
 
     def hessian_vector(self, V):
         """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""
