@@ -11,7 +11,7 @@ from scipy.special import expit
 from sklearn_xent import CrossEntropyClassifier, _targets
 from sklearn_xent._certificate import Certificate, SampledDual, duality_gap, hessian_gap
 from sklearn_xent._design import as_design
-from sklearn_xent._linalg import SemiDefinite
+from sklearn_xent._linalg import SemiDefinite, spd_solve
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._reductions import sample, standardised
@@ -252,3 +252,25 @@ def test_a_solve_sees_small_curvature_beside_large():
     along, across = factor.norms(np.array([[0, 0.3, 0.3], [0, 1e-3, -1e-3]]).T)
     assert along == pytest.approx(0.36, rel=1e-12)
     assert across == np.inf  # a slope where there is no curvature: nothing is bounded
+
+
+def test_a_singular_solve_is_the_least_on_a_basis():
+    rng = np.random.default_rng(0)
+    for size, rank in ((1, 0), (3, 3), (6, 3), (120, 80)):
+        B = rng.standard_normal((size, rank)) * 10.0 ** rng.integers(-8, 8, (size, 1))
+        A, b = B @ B.T, B @ rng.standard_normal(rank)
+        x = spd_solve(A, b)
+        units = np.sqrt(np.maximum(A.diagonal(), 1e-300))
+        np.testing.assert_allclose(A @ x / units, b / units, atol=1e-6 * np.abs(b / units).max(initial=1e-300))
+        assert np.count_nonzero(x) <= rank
+
+
+def test_pinning_a_common_shift_changes_no_step():
+    X, y, weights = reference.make_problem(3, 60, 3)
+    objective = objective_of(X, y, weights, np.inf, 0.0, "multinomial", True)
+    point = objective.at(np.random.default_rng(0).standard_normal(objective.shape))
+    (factor,), (hessian,) = point.factors(), point.hessian()
+    assert factor.regular(point.live)
+    assert np.linalg.matrix_rank(hessian) == len(hessian) - objective.shape[1]
+    gradient = point.gradient.ravel()
+    np.testing.assert_allclose(factor.solve(gradient), np.linalg.pinv(hessian, rcond=1e-12) @ gradient, rtol=1e-9)

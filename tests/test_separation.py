@@ -8,7 +8,8 @@ import reference
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_iris
 
-from sklearn_xent import CrossEntropyClassifier, SeparationWarning, find_separation
+from sklearn_xent import CrossEntropyClassifier, SeparationWarning, _separation, find_separation
+from sklearn_xent._separation import SUSPICIOUS
 
 TRUTHS = ("complete", "quasi-complete", "overlap")
 
@@ -129,6 +130,36 @@ def test_a_fit_looks_wherever_there_is_something_to_find(tol, n_classes, multi_c
         for X, y in [*cases, (np.column_stack([mixed, tells]), labels)]:
             fit = CrossEntropyClassifier(C=np.inf, multi_class=multi_class, tol=tol).fit(X, y)
             assert (fit.status_ == "separated") == (find_separation(X, y, multi_class=multi_class) is not None), seed
+
+
+def without_programs(monkeypatch):
+    def linprog(*_, **__):
+        raise AssertionError("no linear program is needed here")
+
+    monkeypatch.setattr(_separation, "linprog", linprog)
+
+
+@pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "ovr"), (3, "multinomial")])
+def test_large_separated_data_are_told_by_the_fit_itself(n_classes, multi_class, monkeypatch):
+    """There linear programs take minutes."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1_200, 210 // (n_classes - 1)))
+    y = (X @ rng.standard_normal((X.shape[1], n_classes))).argmax(axis=1)
+    without_programs(monkeypatch)
+    with pytest.warns(SeparationWarning):
+        fit = CrossEntropyClassifier(C=np.inf, multi_class=multi_class).fit(X, y)
+    assert fit.separation_.kind == "complete"
+    check(fit.separation_, X, y, multi_class == "multinomial")
+
+
+def test_large_scores_with_a_proven_optimum_need_no_program(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2_000, 20))
+    y = (X.sum(axis=1) * 20 + rng.logistic(size=2_000) > 0).astype(int)
+    without_programs(monkeypatch)
+    fit = CrossEntropyClassifier(C=np.inf).fit(X, y)
+    assert fit.status_ == "converged"
+    assert np.abs(fit.decision_function(X)).max() > 2 * SUSPICIOUS
 
 
 def test_no_alarm_without_need():
