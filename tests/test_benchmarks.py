@@ -188,6 +188,14 @@ def test_json_has_every_time():
     assert plain["conditions"]["repeats"] == 3
 
 
+def test_quick_does_not_complain_of_a_slow_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.__main__.PATIENCE", 1e6)
+    assert main(["--quick", "--only", "small: iris", "--limit", "1e-6", "--output", str(tmp_path)]) == 0
+    for folder, solved in ((tmp_path, False), (tmp_path / "again", True)):  # at first nobody had time
+        (result,) = json.loads((folder / "results.json").read_text(encoding="utf-8"))["results"]
+        assert any(outcome["seconds_to_0.0001"] for outcome in result["outcomes"][1:]) == solved
+
+
 def test_quick_complains_where_we_are_not_at_the_optimum_or_nobody_agrees():
     result = made_up()
     assert not disagreements([result])
