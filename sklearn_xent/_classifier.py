@@ -234,9 +234,10 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
                 random_state=random_state,
             )
             self.separation_, interruption = None, solution.interruption
-            if np.isinf(self.C) and not interruption and _suspicious(design, solution, multinomial):
+            if np.isinf(self.C) and not interruption:
                 try:
-                    self.separation_ = self._separation(X, targets, (solution.coef, solution.intercept))
+                    if _suspicious(design, solution, multinomial):
+                        self.separation_ = self._separation(X, targets, (solution.coef, solution.intercept))
                 except KeyboardInterrupt as error:  # the fit itself is done: it is kept
                     interruption = error
         self.classes_, self._multinomial = targets.classes, multinomial

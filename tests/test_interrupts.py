@@ -106,11 +106,12 @@ def test_an_interrupt_in_the_middle_of_a_line_of_the_history(monkeypatch):
     assert {len(values) for values in classifier.history_.values()} == {3}
 
 
-def test_an_interrupt_while_separation_is_looked_for_keeps_the_fit(monkeypatch):
+@pytest.mark.parametrize("step", ["_suspicious", "separation_of"])
+def test_an_interrupt_while_separation_is_looked_for_keeps_the_fit(step, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_classifier, "separation_of", interrupted)
+    monkeypatch.setattr(_classifier, step, interrupted)
     classifier = CrossEntropyClassifier(C=np.inf)
     with pytest.raises(KeyboardInterrupt):
         classifier.fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
