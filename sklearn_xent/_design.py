@@ -127,8 +127,11 @@ class Dense(Design):
     def dense_rows(self, rows, centre, scale):
         """Some rows (a slice), centred and scaled, as an array."""
         block = self._block(rows)
-        block = block - centre if centre.any() else block
-        return block * scale if (scale != 1).any() else block
+        moved = block - centre if centre.any() else block
+        if (scale == 1).all():
+            return moved
+        # In place where it is ours: memory that comes and goes is mapped anew each time, which takes longer than the product.
+        return np.multiply(moved, scale, out=None if moved is block else moved)
 
     def squares_tdot(self, R, centre):
         """``R.T @ (X - centre)²``, of shape (n_outputs, n_features)."""
@@ -156,15 +159,14 @@ class Dense(Design):
         shifted = guess.any()
 
         def of_blocks(blocks):
-            sums, squares = np.zeros((2, self.shape[1])), None
+            sums, room = np.zeros((2, self.shape[1])), None
             for rows in blocks:
                 block = self._block(rows)
-                if squares is None or len(squares) != len(block):
-                    squares, room = np.empty_like(block), np.empty_like(block) if shifted else None
+                if room is None or len(room) != len(block):
+                    room = np.empty_like(block)
                 centred = np.subtract(block, guess, out=room) if shifted else block
-                np.square(centred, out=squares)  # streams from memory, which products of a vector do at half the speed
                 sums[0] += np.dot(weights[rows], centred)
-                sums[1] += np.dot(weights[rows], squares)
+                sums[1] += np.dot(weights[rows], np.square(centred, out=room))
             return sums
 
         return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size))

@@ -63,8 +63,7 @@ class Logistic:
 
     def _frequencies(self, weights):
         """Weight of each task's class, and of the rest: summed, because a difference from one would lose what is rare."""
-        weights = np.broadcast_to(weights, self.signs.shape)
-        return np.einsum("ik,ik->k", weights, self.signs < 0), np.einsum("ik,ik->k", weights, self.signs > 0)
+        return weighted_sums(weights, self.signs < 0), weighted_sums(weights, self.signs > 0)
 
     def curvature(self, weights, residuals):
         """Weighted second derivatives at the scores that gave `residuals`."""

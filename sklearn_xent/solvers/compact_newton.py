@@ -40,18 +40,19 @@ class CompactNewton(Newton):
         if not compact(objective) or (point.W.any() and monitor.certificate.gap(point) <= monitor.target):
             super()._run(point, monitor, random_state)
             return
-        problem = _Copy(objective, point)
+        descent = _Descent(_Copy(objective).place(point))
         try:
-            problem.descend(monitor)
+            first = descent.place.value
+            descent.run(monitor)
             if not monitor.status:
-                end = objective.at(*problem.coefficients())
-                super()._run(end if end.value <= problem.value else point, monitor, random_state)
+                end = objective.at(*descent.coefficients())
+                super()._run(end if end.value <= first else point, monitor, random_state)
                 return
         except KeyboardInterrupt as interruption:
             if monitor.best is not None or not monitor.controls.history["gap"]:
                 raise
             monitor.interrupt(interruption)
-        last = objective.at(*problem.coefficients())
+        last = objective.at(*descent.coefficients())
         monitor.refine(last, monitor.certificate.gap(last))
 
 
@@ -67,10 +68,9 @@ class _Copy:
     Parameters
     ----------
     objective : Objective
-    start : Point
     """
 
-    def __init__(self, objective, start):
+    def __init__(self, objective):
         (n_rows, n_features), fit_intercept = objective.design.shape, objective.fit_intercept
         self.objective, self.loss, self.weights = objective, objective.loss, objective.weights
         self.X = np.zeros((n_rows, n_features + 1), order="F")
@@ -80,10 +80,6 @@ class _Copy:
         self.l2 = np.append(np.where(objective.scale > 0, objective.penalty.l2, 1.0), 0.0 if fit_intercept else 1.0)
         self.stiffness = self._stiffness(objective.shape[0] // objective.n_blocks, n_features + 1)
         self.read()
-        W = self.loss.least_norm(np.column_stack([start.W, start.b]))
-        Z = self.scores(W)
-        self.place = _Place(self, W, Z if objective.offset is None else Z + objective.offset)
-        self.value = self.place.value  # to begin with
 
     def _stiffness(self, size, width):
         """What is added to each block of the loss's Hessian: the penalty and, for coupled outputs, curvature of a common shift.
@@ -105,13 +101,26 @@ class _Copy:
         self.read()
         return np.asfortranarray(np.dot(self.X, W.T))
 
+    def place(self, point):
+        """Return the place of a point."""
+        W, offset = self.loss.least_norm(np.column_stack([point.W, point.b])), self.objective.offset
+        Z = self.scores(W)
+        return _Place(self, W, Z if offset is None else Z + offset)
+
+
+class _Descent:
+    """Newton's steps from a place; `place` is the last one."""
+
+    def __init__(self, place):
+        self.place = place
+
     def coefficients(self):
         """Coefficients and intercepts of the last place."""
         return self.place.W[:, :-1], self.place.W[:, -1]
 
-    def descend(self, monitor):
-        """Take Newton's steps as long as they gain; the monitor takes note of the places that they leave."""
-        enough, factors, before = ENOUGH * self.objective.constant_value, None, 0.0
+    def run(self, monitor):
+        """Take steps as long as they gain; the monitor takes note of the places that they leave."""
+        enough, factors, before = ENOUGH * monitor.objective.constant_value, None, 0.0
         for _ in range(MOST_STEPS):
             factors = self.place.factors() if factors is None else factors
             if factors is None:
