@@ -22,9 +22,13 @@ from itertools import chain
 import numpy as np
 
 from sklearn_xent._linalg import EPS, LOST
+from sklearn_xent._reductions import draw
 from sklearn_xent._threads import in_threads, row_blocks
 
 MOST_EXPLICIT = 2500  # order up to which a Hessian block is formed for its bound
+PART, ROWS_A_COLUMN = 16, 20  # a sixteenth of the rows has curvature enough, if it has so many a column
+LOOSE = 30.0  # reach in units of a step's length at the target, up to which a part of the rows serves
+FAR = 1.0  # move of a row's log-odds from which on curvature is computed anew
 
 
 def duality_gap(point, penalised):
@@ -152,10 +156,12 @@ def self_concordant_gap(squared, reach):
 
 def hessian_gap(point):
     """Bound of ``F(point) - F*`` at the price of a Hessian; inf where that is too large to form or the point is too far."""
-    objective = point.objective
-    if objective.hessian_order > MOST_EXPLICIT or not objective.small_hessian:
-        return np.inf
-    return factored_gap(point, point.factors())
+    return Curvature(point, slice(None)).gap(point) if explicit(point.objective) else np.inf
+
+
+def explicit(objective):
+    """Whether its Hessian may be formed for a bound."""
+    return objective.hessian_order <= MOST_EXPLICIT and objective.small_hessian
 
 
 def has_minimum(point):
@@ -163,12 +169,56 @@ def has_minimum(point):
 
     Where classes are separated there is none, and far out neither slope nor curvature is left that rounding would not hide.
     """
-    objective = point.objective
-    if objective.hessian_order > MOST_EXPLICIT or not objective.small_hessian:
+    if not explicit(point.objective):
         return False
-    factors = point.factors()
-    reach = point.reach(factors)
-    return reach * (np.sqrt(_squared_decrement(point, factors)) + LOST * EPS * reach) < 1
+    return any(Curvature(point, rows).shows_minimum(point) for rows in (_part(point.objective), slice(None)))
+
+
+class Curvature:
+    """The Hessian of some of the rows at a point, and what it proves of points nearby.
+
+    The curvature of a part of the rows is a lower bound of that of all, and where no row's log-odds moved by more than s, it
+    fell by a factor of exp(s) at most. Both make a decrement larger and the reach longer, which an iteration more makes up for:
+    that costs a pass, where another Hessian would cost many.
+
+    Parameters
+    ----------
+    point : Point
+    rows : ndarray of int or slice
+        Of all rows (a slice) the reach is exact, otherwise a bound.
+    """
+
+    def __init__(self, point, rows):
+        whole = isinstance(rows, slice)
+        part = point if whole else point.of_rows(rows)
+        self.rows, self.scores, self.factors = rows, point.scores(rows), part.factors()
+        self.reach = part.reach(self.factors) if whole else part.reach_bound(self.factors, point.objective.longest)
+
+    def distance(self, point):
+        """How far any row's log-odds moved."""
+        return float(np.max(point.objective.loss.spread(point.scores(self.rows) - self.scores)))
+
+    def gap(self, point):
+        """Bound of ``F(point) - F*``."""
+        loss = np.exp(min(self.distance(point), 100.0))
+        return self_concordant_gap(loss * _squared_decrement(point, self.factors), np.sqrt(loss) * self.reach)
+
+    def shows_minimum(self, point):
+        """Whether there is an optimum near its own point."""
+        return self.reach * (np.sqrt(_squared_decrement(point, self.factors)) + LOST * EPS * self.reach) < 1
+
+
+def nearby(point, target):
+    """Return curvature at a point: of a part of the rows, unless a proof would take far shorter steps than `target` does."""
+    curvature = Curvature(point, _part(point.objective))
+    return curvature if curvature.reach * np.sqrt(target) <= LOOSE else Curvature(point, slice(None))
+
+
+def _part(objective):
+    """Rows whose curvature is enough to tell: a sixteenth of them, if those are many a column, or all."""
+    n_rows, n_features = objective.design.shape
+    n_part = max(n_rows // PART, ROWS_A_COLUMN * n_features)
+    return slice(None) if 2 * n_part > n_rows else draw(objective, n_part)[0]
 
 
 def factored_gap(point, factors):
@@ -195,18 +245,22 @@ class Certificate:
         self.target, self._objective = target, objective
         free = free_columns(objective)
         self.free, self.penalised = np.flatnonzero(free), np.flatnonzero((objective.scale > 0) & ~free)
-        self._recheck_below = np.inf
+        self._curvature, self._renew_below = None, np.inf
 
     def gap(self, point):
         """Bound of ``F(point) - F*``; inf where computing it could not change a decision."""
         if len(self.free) == 0:
             return duality_gap(point, self.penalised)
         hint = self._least_decrement(point)
-        if hint > min(self.target, self._recheck_below):
+        if hint > self.target or not explicit(self._objective):
             return np.inf
-        gap = hessian_gap(point)
-        if gap > self.target > 0:  # the gap falls about as the hint does: look again when it may suffice
-            self._recheck_below = hint * max(self.target / gap, 0.1)
+        if self._curvature is None or self._curvature.distance(point) > FAR:
+            if hint > self._renew_below:
+                return np.inf
+            self._curvature = nearby(point, self.target)
+        gap = self._curvature.gap(point)
+        if gap > self.target > 0:  # the gap falls about as the hint does: compute another when it may suffice
+            self._renew_below = hint * max(self.target / gap, 0.1)
         return gap
 
     def expects(self, gradient):

@@ -61,6 +61,11 @@ class SemiDefinite:
         B = B if self.used is None else B[self.used]
         return linalg.blas.dtrsm(1.0, self.factor, B * self.root[:, None], lower=True)
 
+    def inverse_trace(self):
+        """Trace of the inverse of a regular matrix, over the coordinates that have curvature."""
+        inverse = np.tril(linalg.lapack.dtrtri(self.factor, lower=True)[0])
+        return float(np.sum(np.square(inverse) @ np.square(self.root)))
+
     def norms(self, B):
         """Squared norm of each column of B (m, k) in the metric of the inverse: ``b @ inverse(A) @ b``.
 

@@ -81,7 +81,7 @@ class Logistic:
         return sums[:, None, None]
 
     def spread(self, shift):
-        """How far a shift of the scores moves a row's log-odds, one value an output."""
+        """How far shifts of the scores move a row's log-odds, one value an output."""
         return np.abs(shift)
 
     def contrasts(self):
@@ -192,8 +192,8 @@ class Softmax:
         return blocks[None]
 
     def spread(self, shift):
-        """How far a shift of the scores moves a row's log-odds, at most, for any pair of classes."""
-        return np.ptp(shift)
+        """How far shifts of the scores move a row's log-odds, at most, for any pair of classes; one value a row."""
+        return np.ptp(shift, axis=-1)
 
     def contrasts(self):
         """As `Logistic.contrasts`: the scores without their mean, two of which differ by the square root of 2 at most."""

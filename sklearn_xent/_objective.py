@@ -183,6 +183,11 @@ class Objective:
         return 6 * EPS * largest * np.sqrt(self.heaviest * min(value, 1.0))
 
     @cached_property
+    def longest(self):
+        """Largest norm of a row in this objective's units, about `gram_centre`."""
+        return float(np.sqrt(self.design.row_squares(self.gram_centre, self.scale).max()))
+
+    @cached_property
     def heaviest(self):
         """Largest weight of a row."""
         return float(self.row_weight.max())
@@ -248,7 +253,7 @@ class Objective:
         other.design, other.loss = self.design.rows(rows), self.loss.rows(rows)
         other.weights = self.weights[rows] * factors
         other.offset = None if self.offset is None else self.offset[rows]
-        for name in ("row_weight", "constant_value", "heaviest"):
+        for name in ("row_weight", "constant_value", "heaviest", "longest"):
             other.__dict__.pop(name, None)
         return other
 

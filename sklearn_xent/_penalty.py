@@ -35,6 +35,10 @@ class ElasticNet:
         with np.errstate(over="ignore"):
             return ElasticNet(np.minimum(self.l1 * scale, 1e300), np.minimum(self.l2 * scale * scale, 1e300))
 
+    def stiffened(self, l2):
+        """Return this penalty and a ridge of strengths `l2` on top."""
+        return ElasticNet(self.l1, self.l2 + l2)
+
     def restrict(self, columns):
         """Return the penalty of some of the features."""
         return ElasticNet(self.l1[columns], self.l2[columns])

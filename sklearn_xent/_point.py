@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from sklearn_xent._linalg import EPS, SemiDefinite, weighted_sums
-from sklearn_xent._line import Line
+from sklearn_xent._line import Evaluation, Line
 from sklearn_xent._losses import shrinking_cost
 
 
@@ -103,6 +103,10 @@ class Point:
         """Derivatives of the loss in the scores of some rows (an index array)."""
         return self._rows.residuals[rows]
 
+    def scores(self, rows):
+        """Scores of some rows (an index array or slice)."""
+        return self._rows.Z[rows]
+
     # Second derivatives, of the profiled loss: what is left after the intercept has followed.
 
     def hessian(self):
@@ -146,24 +150,42 @@ class Point:
         factors : list of SemiDefinite
             What `factors` returned here.
         """
-        objective, total = self.objective, self._rows.total
-        contrasts, share = objective.loss.contrasts()
-        follows = np.zeros_like(np.swapaxes(self._mixed, 1, 2))  # how the intercept follows the coefficients
-        if objective.fit_intercept:
-            follows = total.solve_blocks(np.swapaxes(self._mixed, 1, 2))
+        objective, contrasts = self.objective, self.objective.loss.contrasts()[0]
         measures = [
             self._measure(factor, list(zip(contrasts, contrasts @ follow, strict=True)))
-            for factor, follow in zip(factors, follows, strict=True)
+            for factor, follow in zip(factors, self._follows(), strict=True)
         ]
 
         def of_block(rows):
             X = objective.design.dense_rows(rows, objective.gram_centre, objective.scale)
             return [measure(X).max() for measure in measures]
 
-        largest = np.max(objective.over_rows(of_block, self._mixed[0].size), axis=0)
-        if objective.fit_intercept:
-            largest = largest + len(contrasts) / total.least
-        return float(np.sqrt(share * largest.max()))
+        return self._with_intercept(np.max(objective.over_rows(of_block, self._mixed[0].size), axis=0))
+
+    def reach_bound(self, factors, longest):
+        """No less than `reach` on rows of which none is longer than `longest` about `gram_centre`; reads no data.
+
+        ``H⁻¹`` is no larger than its trace in any direction: loose, but what it is compared with vanishes at the optimum.
+        """
+        contrasts, squares = self.objective.loss.contrasts()[0], []
+        for factor, follow in zip(factors, self._follows(), strict=True):
+            if not factor.regular(self.live):
+                return np.inf
+            shift = np.linalg.norm(factor.half((contrasts @ follow).T))
+            squares.append(np.square(longest * np.sqrt(factor.inverse_trace()) + shift))
+        return self._with_intercept(np.array(squares))
+
+    def _follows(self):
+        """How the intercepts of each block follow its coefficients."""
+        mixed = np.swapaxes(self._mixed, 1, 2)
+        return self._rows.total.solve_blocks(mixed) if self.objective.fit_intercept else np.zeros_like(mixed)
+
+    def _with_intercept(self, squares):
+        """Reach, given the largest squares of what each block's coefficients alone move."""
+        contrasts, share = self.objective.loss.contrasts()
+        if self.objective.fit_intercept:
+            squares = squares + len(contrasts) / self._rows.total.least
+        return float(np.sqrt(share * squares.max()))
 
     def _measure(self, factor, pairs):
         """Return a function of rows x: the squared norm of ``contrast x - shift``, summed over the pairs of these."""
@@ -231,6 +253,16 @@ class Point:
         tangent = self._rows.total.solve(-sum(drift))
         U += tangent
         return U, tangent
+
+    def of_rows(self, rows):
+        """Return this place as some of the rows see it (an index array), with their own weights: no more than its curvature."""
+        part, objective = copy(self), self.objective.of_rows(rows, 1.0)
+        residuals = self._rows.residuals[rows]
+        total = objective.loss.total_curvature(objective.loss.total(objective.weights, residuals))
+        part.objective, part._rows = objective, Evaluation(self._rows.Z[rows], residuals, self._rows.balance, total)
+        for name in ("value", "gradient", "loss_gradient", "hessian_diagonal"):
+            part.__dict__.pop(name, None)
+        return part
 
     def without_data(self):
         """Return this place without X: what `bend` needs."""

@@ -12,6 +12,8 @@ from sklearn_xent._linalg import EPS
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 
+RARE = 0.1  # share of its second moment up to which a column is missing from a sample
+
 
 def standardised(objective):
     """Return the objective in units of each column's spread, rounded to powers of two: the way back is exact.
@@ -26,12 +28,38 @@ def standardised(objective):
 
 
 def sample(objective, n_rows, seed=0):
-    """Return the objective of about `n_rows` rows, drawn without replacement from each class by itself, and their indices.
+    """Return the objective of about `n_rows` rows, and their indices; weights keep the total of each class. See `draw`.
+
+    Columns that hardly vary among those rows (rare events) would have no curvature: they get a ridge in its place.
+    """
+    rows, factors = draw(objective, n_rows, seed)
+    part = objective.of_rows(rows, factors)
+    part.penalty = part.penalty.stiffened(_unseen(objective, part))
+    return part, rows
+
+
+def _unseen(objective, part):
+    """Curvature, about, of columns that hardly vary in a part of the rows; zero for all others."""
+    total = part.row_weight.sum()
+    mean, variance = part.design.moments(part.row_weight / total)
+    seen = total * (variance + (0 if objective.fit_intercept else np.square(mean))) * np.square(objective.scale)
+    level = objective.constant_value / (4 * objective.shape[0])  # p (1 - p) is a fifth to a third of the entropy
+    return np.where(seen < RARE * objective.second_moment, level * objective.second_moment, 0.0)
+
+
+def draw(objective, n_rows, seed=0):
+    """Draw about `n_rows` rows without replacement from each class by itself.
 
     Each class is cut into runs of consecutive rows and one row drawn from each run, so that data in some order are covered
     evenly. A class gets its share of the rows but at least a quarter of an equal share, so that rare ones are in it (King &
-    Zeng 2001, section 3, for why they tell more), and weights that keep its total. The draw is fixed by `seed`: the
-    same data give the same numbers.
+    Zeng 2001, section 3, for why they tell more). The draw is fixed by `seed`: the same data give the same numbers.
+
+    Returns
+    -------
+    rows : ndarray of int
+        Indices, ascending.
+    factors : ndarray of shape (n_drawn, 1 or n_tasks)
+        What their weights have to be multiplied by to have the total of their class.
     """
     rng, rows, factors = np.random.default_rng(seed), [], []
     classes, weight = objective.loss.classes, objective.row_weight
@@ -46,7 +74,7 @@ def sample(objective, n_rows, seed=0):
         factors.append(np.tile(share, (len(drawn), 1)))
     rows, factors = np.concatenate(rows), np.concatenate(factors)
     order = np.argsort(rows, kind="stable")
-    return objective.of_rows(rows[order], factors[order]), rows[order]
+    return rows[order], factors[order]
 
 
 class Rotation:

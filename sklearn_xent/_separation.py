@@ -1,10 +1,10 @@
 """Classes that a hyperplane parts: there cross-entropy without a penalty has an infimum, but no minimum.
 
-Two linear programs decide it for the signed rows z of a problem (Albert & Anderson 1984, Biometrika 71, for the three cases;
+Linear programs decide it for the signed rows z of a problem (Albert & Anderson 1984, Biometrika 71, for the three cases;
 Konis 2007, "Linear programming algorithms for detecting separated data in binary logistic regression models", for the
-programs): is there a direction with ``z @ direction >= 1`` for all rows (complete separation), or else with
-``z @ direction >= 0`` and not all zero (quasi-complete)? Both ask for the direction of least l1 norm, which names few
-features. Rows are added as they are violated: a program of few of them without a solution proves that there is none for all.
+programs). Of directions in a box with ``z @ direction >= 0`` for all rows the largest mean margin is zero where classes
+overlap. Where they do not, the largest least margin is positive where separation is complete. A direction of least l1 norm
+then names few features. Rows are added as they are violated: programs of few rows have no smaller optimum than one of all.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from sklearn.exceptions import ConvergenceWarning
 SUSPICIOUS = 18.0  # log-odds of a row beyond which separation is looked for: its curvature comes near rounding
 ROUND = 1_000  # rows added at a time
 LARGE = 200_000  # coefficients in the rows of a program's first round, beyond which it takes minutes
+HIGHS = {"method": "highs", "options": {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}}
+TINY = 1e-12  # mean margin, in a box, that is none
 EXACT = 1e-9  # violation of a row, beside the size of its terms, that counts as rounding
 
 
@@ -109,6 +111,12 @@ def _units(X, fit_intercept):
     return centre, np.divide(1, spread, out=np.zeros_like(spread), where=live)
 
 
+def _solved(cost, signed, least, **constraints):
+    """Solution of a program on signed rows whose margins are to be `least`; None if there is none."""
+    program = linprog(cost, A_ub=-signed, b_ub=np.full(signed.shape[0], -least), **constraints, **HIGHS)
+    return program.x if program.status == 0 else None
+
+
 class _Problem:
     """One program: every row's own score against each other class's, in scaled columns with a constant as the last.
 
@@ -118,66 +126,119 @@ class _Problem:
     def __init__(self, X, centre, scale, codes, n_classes):
         self.X, self.centre, self.scale, self.codes, self.n_classes = X, centre, scale, codes, n_classes
         self.n_outputs = n_classes if n_classes > 2 else 1
+        #: Rows that programs are of; they add what they find violated.
+        self.rows = np.linspace(0, len(codes) - 1, min(len(codes), ROUND)).astype(int)
 
     def solve(self, fit_intercept, fitted):
         """Return kind (or ""), direction and intercept, a row an output."""
-        if fitted is not None and min(len(self.codes), ROUND) * self.n_outputs * self.X.shape[1] > LARGE:
-            least = self._least_margin(*fitted)
-            if least > 0:
-                return "complete", *(part / least for part in fitted)
-        for kind, least in (("complete", 1.0), ("quasi-complete", 0.0)):
-            coefficients = self._least_norm(least, fit_intercept)
-            if coefficients is not None:
-                W = coefficients[:, :-1] * self.scale
-                return kind, W, coefficients[:, -1] - W @ self.centre
-        return "", np.zeros((self.n_outputs, self.X.shape[1])), np.zeros(self.n_outputs)
-
-    def _least_margin(self, coef, intercept):
-        """Least margin of coefficients in the units of the data, less what may be rounding."""
-        scores = self.X @ coef.T + intercept
-        return float((self._margins(scores).min(axis=1) - EXACT * (1 + np.abs(scores).max(axis=1))).min())
-
-    def _least_norm(self, least, fit_intercept):
-        """Coefficients of least l1 norm whose margins are at least `least` and one on average; None if there are none."""
-        shape = (self.n_outputs, self.X.shape[1] + 1)
-        total = self._mean_margins().ravel()
-        used = np.tile(np.append(self.scale > 0, fit_intercept), shape[0])
-        cost = np.tile(np.append(np.ones(shape[1] - 1), 0.0), shape[0])[used]
-        chosen = np.zeros(0, dtype=int)
-        coefficients = np.zeros(shape)
-        while True:
-            violated = self._violated(coefficients, least, chosen)
-            if len(violated) == 0 and len(chosen):
-                return coefficients
-            chosen = np.union1d(chosen, violated)
-            signed = self._signed(chosen)[:, used]
-            program = linprog(
-                np.concatenate([cost, cost]),
-                A_ub=-sparse.hstack([signed, -signed]),
-                b_ub=np.full(signed.shape[0], -least),
-                A_eq=None if least else np.concatenate([total[used], -total[used]])[None],
-                b_eq=None if least else np.ones(1),
-                method="highs",
-                options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
-            )
-            if program.status != 0:
-                return None
-            coefficients = np.zeros(used.size)
-            coefficients[used] = program.x[: used.sum()] - program.x[used.sum() :]
-            coefficients = coefficients.reshape(shape)
-
-    def _violated(self, coefficients, least, chosen):
-        """Rows to add: the first round's, then those whose margins are the smallest of all below `least`."""
-        n_rows = self.X.shape[0]
-        if len(chosen) == 0:
-            return np.linspace(0, n_rows - 1, min(n_rows, ROUND)).astype(int)
+        if fitted is not None and len(self.rows) * self.n_outputs * self.X.shape[1] > LARGE:
+            least = self._fitted_margins(*fitted)
+            if least.min() > 0:
+                return "complete", *(part / least.min() for part in fitted)
+            self.rows = np.argsort(least)[:ROUND]  # rows on the wrong side, or near it, tell most
+        free = self._free(fit_intercept)
+        widest = self._on_rows(0.0, free, self._widest) if free.any() else None
+        if widest is None or not self._separates(widest):
+            return "", np.zeros((self.n_outputs, self.X.shape[1])), np.zeros(self.n_outputs)
+        deepest = self._on_rows(0.0, free, self._deepest)
+        if deepest is not None and self._least(deepest) > TINY:
+            kind, known, coefficients = "complete", deepest, self._on_rows(1.0, free, self._least_norm)
+        else:  # of the columns that do it: a degenerate program of all of them can take minutes
+            used = free & (widest != 0).any(axis=0)
+            kind, known, coefficients = "quasi-complete", widest, self._on_rows(0.0, used, self._least_norm)
+        coefficients = known if coefficients is None else coefficients
         W = coefficients[:, :-1] * self.scale
-        scores = self.X @ W.T - W @ self.centre + coefficients[:, -1]
+        return kind, W, coefficients[:, -1] - W @ self.centre
+
+    def _separates(self, coefficients):
+        """Whether margins are positive on average by more than the least of them is negative: rounding, if they separate."""
+        return float(np.sum(self._mean_margins() * coefficients)) > TINY + 10 * max(0.0, -self._least(coefficients))
+
+    def _least(self, coefficients):
+        """Least margin of all rows."""
+        return float(self._margins(self._scores(coefficients)).min())
+
+    def _free(self, fit_intercept):
+        """Which coefficients a program has (n_outputs, n_features + 1); intercepts are the last column."""
+        free = np.tile(np.append(self.scale > 0, fit_intercept), (self.n_outputs, 1))
+        if self.n_outputs > 1:  # a common shift of the intercepts costs nothing: left in, a program may follow it to infinity
+            free[-1, -1] = False
+        return free
+
+    def _fitted_margins(self, coef, intercept):
+        """Least margin of each row by coefficients in the units of the data, less what may be rounding."""
+        scores = self.X @ coef.T + intercept
+        return self._margins(scores).min(axis=1) - EXACT * (1 + np.abs(scores).max(axis=1))
+
+    def _on_rows(self, least, free, program):
+        """Coefficients that solve a program on all rows, whose margins are to be `least`; None if it has no solution."""
+        while True:
+            coefficients = np.zeros(free.shape)
+            solution = program(self._signed(self.rows)[:, free.ravel()], least, free)
+            if solution is None:
+                return None
+            solution[np.abs(solution) <= EXACT * np.abs(solution).max()] = 0  # rounding, which would name columns
+            coefficients[free] = solution
+            violated = self._violated(coefficients, least)
+            if len(violated) == 0:
+                return coefficients
+            self.rows = np.union1d(self.rows, violated)
+
+    def _widest(self, signed, least, free):
+        """Coefficients in the box whose mean margin is largest."""
+        total = self._mean_margins()[free]
+        return _solved(-total / max(np.abs(total).max(), 1e-300), signed, least, bounds=self._box(free))
+
+    def _deepest(self, signed, least, free):
+        """Coefficients in the box whose least margin, a variable of its own, is largest."""
+        box = np.vstack([self._box(free), [0.0, 1.0]])
+        cost = np.append(np.zeros(signed.shape[1]), -1.0)
+        solution = _solved(cost, sparse.hstack([signed, -np.ones((signed.shape[0], 1))]), least, bounds=box)
+        return None if solution is None else solution[:-1]
+
+    def _box(self, free):
+        """Bounds of the coefficients, beside those of the last class: a common shift changes nothing."""
+        bounds = np.ones(free.shape)
+        bounds[:, -1] = 2 * free.shape[1]  # which no margin of both classes allows an intercept to reach
+        if self.n_outputs > 1:
+            bounds[-1] = 0.0
+        return np.column_stack([-bounds[free], bounds[free]])
+
+    def _least_norm(self, signed, least, free):
+        """Coefficients of least l1 norm whose margins are at least `least`, or one on average."""
+        total, cost = self._mean_margins()[free], np.ones(free.shape)
+        cost[:, -1] = 0.0
+        mean = {} if least else {"A_eq": np.concatenate([total, -total])[None], "b_eq": np.ones(1)}
+        solution = _solved(np.tile(cost[free], 2), sparse.hstack([signed, -signed]), least, **mean)
+        return None if solution is None else solution[: len(total)] - solution[len(total) :]
+
+    def _least_norm(self, signed, least, free):
+        """Coefficients of least l1 norm whose margins are at least `least`, or one on average; None if there are none."""
+        total, cost = self._mean_margins()[free], np.ones(free.shape)
+        cost[:, -1] = 0.0
+        program = linprog(
+            np.tile(cost[free], 2),
+            A_ub=-sparse.hstack([signed, -signed]),
+            b_ub=np.full(signed.shape[0], -least),
+            A_eq=None if least else np.concatenate([total, -total])[None],
+            b_eq=None if least else np.ones(1),
+            **HIGHS,
+        )
+        return None if program.status != 0 else program.x[: len(total)] - program.x[len(total) :]
+
+    def _violated(self, coefficients, least):
+        """Rows to add: those whose margins are the smallest of all below `least`."""
+        scores = self._scores(coefficients)
         margins = self._margins(scores).min(axis=1)
-        margins[chosen] = np.inf
+        margins[self.rows] = np.inf
         short = least - margins - EXACT * (1 + np.abs(scores).max(axis=1))
         worst = np.argsort(-short)[:ROUND]
         return worst[short[worst] > 0]
+
+    def _scores(self, coefficients):
+        """Scores of all rows (n_rows, n_outputs) by coefficients of scaled columns, the intercept last."""
+        W = coefficients[:, :-1] * self.scale
+        return self.X @ W.T - W @ self.centre + coefficients[:, -1]
 
     def _margins(self, scores):
         """Own score minus each other class's, shape (n_rows, n_classes); inf in the place of the own class."""

@@ -9,12 +9,13 @@ from scipy import sparse
 from scipy.special import expit
 
 from sklearn_xent import CrossEntropyClassifier, _targets
-from sklearn_xent._certificate import Certificate, SampledDual, duality_gap, hessian_gap
+from sklearn_xent._certificate import Certificate, Curvature, SampledDual, duality_gap, hessian_gap
 from sklearn_xent._design import as_design
 from sklearn_xent._linalg import SemiDefinite, spd_solve
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
-from sklearn_xent._reductions import sample, standardised
+from sklearn_xent._reductions import draw, sample, standardised
+from sklearn_xent.solvers import SOLVERS
 from sklearn_xent.solvers.subsampled_newton import _direction, _model
 
 
@@ -136,6 +137,61 @@ def test_self_concordance_bounds_the_distance(n_classes, multi_class, fit_interc
     assert np.isinf(gaps).any()  # far away there is no bound, and that is what it says
     if l1_ratio == 0 or np.isinf(C):  # beside a kink of the l1 norm no smooth model is near
         assert np.median(ratios) < 2
+
+
+@pytest.mark.parametrize("rows", ["some", "all"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "ovr"), (3, "ovr"), (3, "multinomial")])
+def test_curvature_of_some_rows_at_one_place_bounds_the_distance_of_others(n_classes, multi_class, fit_intercept, rows):
+    for seed in range(6):
+        X, y, weights = reference.make_problem(n_classes, 400, 4, seed)
+        objective = objective_of(X, y, weights, np.inf, 0.0, multi_class, fit_intercept)
+        best = CrossEntropyClassifier(
+            C=np.inf, multi_class=multi_class, fit_intercept=fit_intercept, tol=1e-14, solver="newton"
+        ).fit(X, y, weights)
+        optimum, _ = objective.lower(best.coef_, best.intercept_)
+        floor, rng = objective.at(optimum).value, np.random.default_rng(seed)
+        start = objective.at(optimum + 0.1 * rng.standard_normal(objective.shape))
+        chosen = slice(None) if rows == "all" else draw(objective, 100)[0]
+        curvature = Curvature(start, chosen)
+        for distance in (1.0, 0.1, 1e-2, 1e-3, 1e-5):
+            point = objective.at(optimum + distance * rng.standard_normal(objective.shape))
+            gap, excess = curvature.gap(point), point.value - floor
+            assert gap >= excess * (1 - 1e-6) - 1e-14, (seed, distance)
+        shrunk = np.exp(curvature.distance(point))  # what curvature may have fallen by
+        assert gap <= 10 * shrunk * excess + 1e-13  # near the optimum it always tells; a quarter of the rows, a quarter of it
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", sorted(SOLVERS))
+@pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "ovr"), (3, "ovr"), (3, "multinomial")])
+def test_gaps_of_fits_that_look_at_a_part_of_the_rows(n_classes, multi_class, solver):
+    X, y, weights = reference.make_problem(n_classes, 4_000, 4)
+    params = {"C": np.inf, "multi_class": multi_class, "random_state": 0}
+    floor = CrossEntropyClassifier(solver="newton", tol=1e-14, **params).fit(X, y, weights).history_["objective"][-1]
+    for tol in (1e-3, 1e-8):
+        fit = CrossEntropyClassifier(solver=solver, tol=tol, max_iter=300, **params).fit(X, y, weights)
+        assert solver in ("gd", "sgd") or fit.status_ == "converged"  # those two are slow
+        assert np.all(np.array(fit.history_["gap"]) >= np.array(fit.history_["objective"]) - floor - 1e-15)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "ovr"), (3, "ovr"), (4, "multinomial")])
+def test_the_bound_of_the_reach_is_one(n_classes, multi_class, fit_intercept, container):
+    X, y, weights = reference.make_problem(n_classes, 200, 3)
+    objective = objective_of(container(X), y, weights, np.inf, 0.0, multi_class, fit_intercept)
+    point = objective.at(0.3 * np.random.default_rng(0).standard_normal(objective.shape))
+    factors = point.factors()
+    reach = point.reach(factors)
+    assert reach <= point.reach_bound(factors, objective.longest) < 30 * reach
+    # Of fewer rows the metric is shorter, and every row's reach longer.
+    part = point.of_rows(draw(objective, 60)[0])
+    fewer = part.factors()
+    assert reach < part.reach_bound(fewer, objective.longest)
+    for factor, smaller in zip(factors, fewer, strict=True):
+        ours, theirs = (np.linalg.inv(half.T @ half) for half in (f.half(np.eye(f.size)) for f in (factor, smaller)))
+        assert np.linalg.eigvalsh(ours - theirs).min() > -1e-12
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])

@@ -1,5 +1,7 @@
 """Newton on a copy of small data: iterates that are not certified on the way, and what becomes of them."""
 
+import gc
+
 import numpy as np
 import pytest
 import reference
@@ -131,3 +133,16 @@ def test_what_the_steps_end_with_is_no_worse_than_what_they_began_with():
     X, y, _ = reference.make_problem(2, n_samples=80)
     fit = CrossEntropyClassifier(max_iter=50).fit(X, y, 10.0 ** rng.uniform(-60, 60, 80))
     assert fit._terms.objective <= fit.history_["objective"][0]
+
+
+def test_a_fit_leaves_no_cycle_that_would_keep_its_copy_of_the_data():
+    X, y, _ = reference.make_problem(3, n_samples=80)
+    classifiers = [CrossEntropyClassifier(multi_class=multi_class) for multi_class in MULTI_CLASS]
+    gc.collect()
+    gc.disable()
+    try:
+        for classifier in classifiers:
+            classifier.fit(X, y)
+        assert not any(isinstance(thing, compact_newton._Copy) for thing in gc.get_objects())
+    finally:
+        gc.enable()

@@ -132,3 +132,26 @@ def test_nested_working_sets_are_those_of_the_whole(container):
         np.testing.assert_array_equal(part.scale, direct.scale)
         np.testing.assert_array_equal(part.centre, direct.centre)
         assert part.design.share == pytest.approx(direct.design.share, rel=1e-12)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("C", [np.inf, 1.0])
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+def test_events_that_no_row_of_the_sample_has_are_fitted_all_the_same(multi_class, C, l1_ratio, container):
+    """The sample's Hessian knows nothing of them; without a penalty their coefficients used to stay where they were."""
+    rng = np.random.default_rng(0)
+    n_samples = 20_000
+    rare = np.zeros((n_samples, 3))
+    rare[np.arange(90) * 222, np.arange(90) % 3] = 1.0
+    X = np.hstack([rng.standard_normal((n_samples, 4)), rare])
+    y = (X @ rng.standard_normal((7, 3)) + rng.gumbel(size=(n_samples, 3))).argmax(axis=1)
+    _, rows = sample(objective_of(X, y), 200)
+    assert (rare[rows].sum(axis=0) == 0).any()
+    params = {"C": C, "l1_ratio": l1_ratio, "multi_class": multi_class}
+    fit = CrossEntropyClassifier(solver=SubsampledNewton(sample_size=200), **params).fit(container(X), y)
+    best = CrossEntropyClassifier(solver="newton", tol=1e-13, **params).fit(X, y)
+    assert fit.status_ == "converged"
+    assert fit.history_["objective"][-1] - best.history_["objective"][-1] <= fit.optimality_gap_
+    assert np.abs(fit.coef_ - best.coef_).max() < 0.2
+    assert fit.n_passes_ < 40

@@ -162,6 +162,35 @@ def test_large_scores_with_a_proven_optimum_need_no_program(monkeypatch):
     assert np.abs(fit.decision_function(X)).max() > 2 * SUSPICIOUS
 
 
+@pytest.mark.parametrize("multi_class", ["multinomial", "ovr"])
+@pytest.mark.parametrize("n_samples", [3_000, 100_000])
+def test_a_rare_event_that_some_class_never_has(n_samples, multi_class):
+    """Three rows of all separate; the mean margin is a hundred-thousandth of theirs."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.standard_normal((n_samples, 3)), np.zeros(n_samples)])
+    y = (X[:, :3] @ rng.standard_normal((3, 4)) + rng.gumbel(size=(n_samples, 4))).argmax(axis=1)
+    rare = [10, n_samples // 2, n_samples - 7]
+    X[rare, 3], y[rare] = 1.0, [1, 3, 3]
+    found = find_separation(X, y, multi_class=multi_class)
+    assert found.kind == "quasi-complete"
+    assert found.features == [3]
+    with pytest.warns(SeparationWarning):
+        assert CrossEntropyClassifier(C=np.inf, multi_class=multi_class).fit(X, y).separation_.features == [3]
+    y[rare] = [0, 1, 2]  # class 3 never has it, the others do: softmax is separated still, and each task of theirs is not
+    assert find_separation(X, y, multi_class=multi_class).features == [3]
+    X, y = np.vstack([X, X[rare[0]]]), np.append(y, 3)
+    assert find_separation(X, y, multi_class=multi_class) is None
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "ovr"), (3, "ovr"), (3, "multinomial")])
+def test_constant_columns_separate_nothing(n_classes, multi_class, fit_intercept):
+    X, y = np.zeros((6, 2)), np.arange(6) % n_classes
+    fit = CrossEntropyClassifier(C=np.inf, multi_class=multi_class, fit_intercept=fit_intercept).fit(X, y)
+    assert fit.status_ == "converged"
+    assert not fit.coef_.any()
+
+
 def test_no_alarm_without_need():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
