@@ -257,17 +257,19 @@ def line_search(line, flatness, longest=np.inf, max_trials=40):
     first = line.slope(0)
     if not first < 0:
         return None
-    low, high = (0.0, first), (np.inf, np.inf)
+    low, high, side = (0.0, first), (np.inf, np.inf), 0
     t = 1.0
     for _ in range(max_trials):
         slope = line.slope(t)
         if abs(slope) <= -flatness * first and (slope <= 0 or not line.rises(t)):
             return t
         secant = _secant_root(low, (t, slope))
+        # The same end twice: the slope at the other counts half (the Illinois rule; Dowell & Jarratt 1971, BIT 11), or steep
+        # slopes there would hold it where it is.
         if slope < 0:
-            low = (t, slope)
+            low, high, side = (t, slope), (high[0], high[1] / 2 if side < 0 else high[1]), -1
         else:
-            high = (t, slope)
+            low, high, side = (low[0], low[1] / 2 if side > 0 else low[1]), (t, slope), 1
         start, end = low[0], high[0]
         if start >= longest or end - start <= 0.05 * start:
             return start

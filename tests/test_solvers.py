@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent._minimise import line_search
 from sklearn_xent.solvers import SOLVERS, GradientDescent, StochasticGradientDescent
 
 PENALTIES = {"ridge": {}, "lasso": {"l1_ratio": 1.0}, "elastic net": {"l1_ratio": 0.5}, "none": {"C": np.inf}}
@@ -152,3 +153,27 @@ def test_sgd_is_reproducible_from_random_state():
     fits = [estimator.fit(X, y, weights).coef_ for estimator in estimators]
     np.testing.assert_array_equal(fits[0], fits[1])
     assert not np.array_equal(fits[0], fits[2])
+
+
+class Bent:
+    """A line along which the objective falls at the rate `fall` and, from `place` on, rises at the rate `rise`."""
+
+    def __init__(self, place, fall, rise):
+        self.place, self.fall, self.rise = place, fall, rise
+
+    def slope(self, t):
+        return np.tanh((t - self.place) / (1e-2 * self.place)) * (self.fall if t < self.place else self.rise)
+
+    def rises(self, t):
+        return self.rise * (t - self.place) > self.fall * self.place
+
+
+@pytest.mark.parametrize("place", [1e-7, 1e-4, 0.03, 1.0, 7.0, 1e5])
+@pytest.mark.parametrize("fall", [1e-2, 1.0, 1e4])
+@pytest.mark.parametrize("rise", [1e-2, 1.0, 1e4])
+def test_line_searches_end_wherever_and_however_abruptly_the_slope_turns(place, fall, rise):
+    """Of the secants alone one end would hardly move: a direction made of hardly any curvature once ended a fit."""
+    line = Bent(place, fall, rise)
+    t = line_search(line, 1 / 8)
+    assert 0.9 * place < t
+    assert not line.rises(t)
