@@ -260,7 +260,7 @@ class Point:
         residuals = self._rows.residuals[rows]
         total = objective.loss.total_curvature(objective.loss.total(objective.weights, residuals))
         part.objective, part._rows = objective, Evaluation(self._rows.Z[rows], residuals, self._rows.balance, total)
-        for name in ("value", "gradient", "loss_gradient", "hessian_diagonal"):
+        for name in ("value", "gradient", "loss_gradient", "hessian_diagonal", "_weighted_residuals", "_kept_curvature"):
             part.__dict__.pop(name, None)
         return part
 
