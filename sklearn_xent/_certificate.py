@@ -171,7 +171,7 @@ def has_minimum(point):
     """
     if not explicit(point.objective):
         return False
-    return any(Curvature(point, rows).shows_minimum(point) for rows in (_part(point.objective), slice(None)))
+    return any(curvature.shows_minimum(point) for curvature in _curvatures(point))
 
 
 class Curvature:
@@ -210,8 +210,18 @@ class Curvature:
 
 def nearby(point, target):
     """Return curvature at a point: of a part of the rows, unless a proof would take far shorter steps than `target` does."""
-    curvature = Curvature(point, _part(point.objective))
-    return curvature if curvature.reach * np.sqrt(target) <= LOOSE else Curvature(point, slice(None))
+    for curvature in _curvatures(point):
+        if curvature.reach * np.sqrt(target) <= LOOSE:
+            break
+    return curvature
+
+
+def _curvatures(point):
+    """Curvature at a point: of a part of the rows, if that is less, and of all."""
+    rows = _part(point.objective)
+    if not isinstance(rows, slice):
+        yield Curvature(point, rows)
+    yield Curvature(point, slice(None))
 
 
 def _part(objective):

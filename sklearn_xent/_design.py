@@ -127,11 +127,8 @@ class Dense(Design):
     def dense_rows(self, rows, centre, scale):
         """Some rows (a slice), centred and scaled, as an array."""
         block = self._block(rows)
-        moved = block - centre if centre.any() else block
-        if (scale == 1).all():
-            return moved
-        # In place where it is ours: memory that comes and goes is mapped anew each time, which takes longer than the product.
-        return np.multiply(moved, scale, out=None if moved is block else moved)
+        block = block - centre if centre.any() else block
+        return block * scale if (scale != 1).any() else block
 
     def squares_tdot(self, R, centre):
         """``R.T @ (X - centre)²``, of shape (n_outputs, n_features)."""

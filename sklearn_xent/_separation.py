@@ -137,15 +137,15 @@ class _Problem:
                 return "complete", *(part / least.min() for part in fitted)
             self.rows = np.argsort(least)[:ROUND]  # rows on the wrong side, or near it, tell most
         free = self._free(fit_intercept)
-        widest = self._on_rows(0.0, free, self._widest) if free.any() else None
+        widest = self._on_rows(free, self._widest) if free.any() else None
         if widest is None or not self._separates(widest):
             return "", np.zeros((self.n_outputs, self.X.shape[1])), np.zeros(self.n_outputs)
-        deepest = self._on_rows(0.0, free, self._deepest)
+        deepest = self._on_rows(free, self._deepest)
         if deepest is not None and self._least(deepest) > TINY:
-            kind, known, coefficients = "complete", deepest, self._on_rows(1.0, free, self._least_norm)
+            kind, known, coefficients = "complete", deepest, self._on_rows(free, self._parting)
         else:  # of the columns that do it: a degenerate program of all of them can take minutes
             used = free & (widest != 0).any(axis=0)
-            kind, known, coefficients = "quasi-complete", widest, self._on_rows(0.0, used, self._least_norm)
+            kind, known, coefficients = "quasi-complete", widest, self._on_rows(used, self._bordering)
         coefficients = known if coefficients is None else coefficients
         W = coefficients[:, :-1] * self.scale
         return kind, W, coefficients[:, -1] - W @ self.centre
@@ -170,11 +170,14 @@ class _Problem:
         scores = self.X @ coef.T + intercept
         return self._margins(scores).min(axis=1) - EXACT * (1 + np.abs(scores).max(axis=1))
 
-    def _on_rows(self, least, free, program):
-        """Coefficients that solve a program on all rows, whose margins are to be `least`; None if it has no solution."""
+    def _on_rows(self, free, program):
+        """Coefficients that solve a program on all rows; None if it has no solution.
+
+        Of some rows and the coefficients that are free it returns a solution, and the margin that all rows are to have.
+        """
         while True:
             coefficients = np.zeros(free.shape)
-            solution = program(self._signed(self.rows)[:, free.ravel()], least, free)
+            solution, least = program(self._signed(self.rows)[:, free.ravel()], free)
             if solution is None:
                 return None
             solution[np.abs(solution) <= EXACT * np.abs(solution).max()] = 0  # rounding, which would name columns
@@ -184,17 +187,25 @@ class _Problem:
                 return coefficients
             self.rows = np.union1d(self.rows, violated)
 
-    def _widest(self, signed, least, free):
+    def _widest(self, signed, free):
         """Coefficients in the box whose mean margin is largest."""
         total = self._mean_margins()[free]
-        return _solved(-total / max(np.abs(total).max(), 1e-300), signed, least, bounds=self._box(free))
+        return _solved(-total / max(np.abs(total).max(), 1e-300), signed, 0.0, bounds=self._box(free)), 0.0
 
-    def _deepest(self, signed, least, free):
-        """Coefficients in the box whose least margin, a variable of its own, is largest."""
+    def _deepest(self, signed, free):
+        """Coefficients in the box whose least margin, a variable of its own, is largest; other rows are to have half of it."""
         box = np.vstack([self._box(free), [0.0, 1.0]])
         cost = np.append(np.zeros(signed.shape[1]), -1.0)
-        solution = _solved(cost, sparse.hstack([signed, -np.ones((signed.shape[0], 1))]), least, bounds=box)
-        return None if solution is None else solution[:-1]
+        solution = _solved(cost, sparse.hstack([signed, -np.ones((signed.shape[0], 1))]), 0.0, bounds=box)
+        return (None, 0.0) if solution is None else (solution[:-1], solution[-1] / 2)
+
+    def _parting(self, signed, free):
+        """Coefficients of least norm whose margins are at least one."""
+        return self._least_norm(signed, 1.0, free), 1.0
+
+    def _bordering(self, signed, free):
+        """Coefficients of least norm whose margins are not negative, and one on average."""
+        return self._least_norm(signed, 0.0, free), 0.0
 
     def _box(self, free):
         """Bounds of the coefficients, beside those of the last class: a common shift changes nothing."""
@@ -211,20 +222,6 @@ class _Problem:
         mean = {} if least else {"A_eq": np.concatenate([total, -total])[None], "b_eq": np.ones(1)}
         solution = _solved(np.tile(cost[free], 2), sparse.hstack([signed, -signed]), least, **mean)
         return None if solution is None else solution[: len(total)] - solution[len(total) :]
-
-    def _least_norm(self, signed, least, free):
-        """Coefficients of least l1 norm whose margins are at least `least`, or one on average; None if there are none."""
-        total, cost = self._mean_margins()[free], np.ones(free.shape)
-        cost[:, -1] = 0.0
-        program = linprog(
-            np.tile(cost[free], 2),
-            A_ub=-sparse.hstack([signed, -signed]),
-            b_ub=np.full(signed.shape[0], -least),
-            A_eq=None if least else np.concatenate([total, -total])[None],
-            b_eq=None if least else np.ones(1),
-            **HIGHS,
-        )
-        return None if program.status != 0 else program.x[: len(total)] - program.x[len(total) :]
 
     def _violated(self, coefficients, least):
         """Rows to add: those whose margins are the smallest of all below `least`."""

@@ -182,6 +182,15 @@ def test_a_rare_event_that_some_class_never_has(n_samples, multi_class):
     assert find_separation(X, y, multi_class=multi_class) is None
 
 
+def test_a_row_on_the_border_of_the_first_rows_is_looked_at():
+    """A program of some rows has it on the border, one of all rows finds room for it."""
+    X, y = np.repeat([[-1.0], [1.0]], 2_500, axis=0), np.repeat([0, 1], 2_500)
+    X[2_504] = 0.0
+    found = find_separation(X, y)
+    assert found.kind == "complete"
+    check(found, X, y, False)
+
+
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "ovr"), (3, "ovr"), (3, "multinomial")])
 def test_constant_columns_separate_nothing(n_classes, multi_class, fit_intercept):
