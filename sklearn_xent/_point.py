@@ -317,6 +317,10 @@ class Origin(Point):
         shape = (len(self.objective.weights), len(self.b))
         return self.objective.evaluate(np.zeros(shape, order="F"), self.b[None])
 
+    @cached_property
+    def value(self):
+        return self.objective.constant_value if self.objective.fit_intercept else super().value
+
     def _grams(self):
         objective, weights = self.objective, self.objective.weights
         first = slice(0, 1)

@@ -49,4 +49,5 @@ def find_separation(X, y, sample_weight=None, *, multi_class="ovr", fit_intercep
     probe = CrossEntropyClassifier(multi_class=multi_class, fit_intercept=fit_intercept)
     check_params(probe)
     X, _, targets = probe._check_data(X, y, sample_weight)
+    probe._check_finite(X)
     return probe._separation(X, targets)

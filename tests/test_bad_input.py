@@ -5,7 +5,7 @@ import pytest
 import reference
 from scipy import sparse
 
-from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent import CrossEntropyClassifier, find_separation
 from sklearn_xent.solvers import LBFGS, GradientDescent, NewtonCG, StochasticGradientDescent
 
 X, Y, WEIGHTS = reference.make_problem(3)
@@ -94,6 +94,9 @@ ARGUMENTS = [
 ]
 
 
+STORES = [np.ascontiguousarray, np.asfortranarray, np.float32, sparse.csr_array, sparse.csc_array]
+
+
 def state(estimator):
     return {name: value for name, value in vars(estimator).items() if name.endswith("_")}
 
@@ -171,3 +174,21 @@ def test_prediction_checks_its_input(method):
         getattr(fit, method)(X[:, :3])
     with pytest.raises(ValueError, match="NaN"):
         getattr(fit, method)(changed(X, (0, 0), np.nan))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("weighted", [True, False], ids=["weighted row", "row without weight"])
+@pytest.mark.parametrize("store", STORES, ids=[store.__name__ for store in STORES])
+def test_a_value_that_is_not_finite_is_found_wherever_it_is(value, weighted, store):
+    rng = np.random.default_rng(0)
+    data, y = rng.standard_normal((30_000, 12)), np.arange(30_000) % 3  # several blocks, in threads
+    for row, column in ((0, 0), (14_999, 7), (29_999, 11), tuple(rng.integers((30_000, 12)))):
+        weights = np.ones(len(y))
+        weights[row] = weighted
+        with pytest.raises(ValueError, match=r"X contains (NaN|infinity)"):
+            CrossEntropyClassifier().fit(store(changed(data, (row, column), value)), y, weights)
+
+
+def test_find_separation_asks_for_finite_values():
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        find_separation(changed(X, (3, 1), np.nan), Y)
