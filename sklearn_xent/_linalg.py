@@ -95,6 +95,46 @@ class SemiDefinite:
         return self.root * linalg.lapack.dpotrs(self.factor, self.root * b, lower=True)[0]
 
 
+class Decoupled:
+    """A factored matrix ``(Q ⊗ I) diag(parts) (Q ⊗ I)ᵀ``: coordinates of outputs that Q takes apart. Answers as `SemiDefinite`.
+
+    Parameters
+    ----------
+    Q : ndarray of shape (n_outputs, n_outputs)
+        Orthogonal; a column a part.
+    parts : list of SemiDefinite
+        All of the same order.
+    """
+
+    def __init__(self, Q, parts):
+        self.Q, self.parts = Q, parts
+
+    def _apart(self, B):
+        """Coordinates B (m, k) of each part."""
+        return np.tensordot(self.Q, B.reshape(len(self.parts), -1, B.shape[1]), axes=(0, 0))
+
+    def solve(self, b):
+        """As `SemiDefinite.solve`."""
+        apart = np.dot(self.Q.T, b.reshape(len(self.parts), -1))
+        return np.dot(self.Q, [part.solve(own) for part, own in zip(self.parts, apart, strict=True)]).ravel()
+
+    def regular(self, live):
+        """As `SemiDefinite.regular`; all outputs have the same live coordinates."""
+        return all(part.regular(live[: part.size]) for part in self.parts)
+
+    def half(self, B):
+        """As `SemiDefinite.half`."""
+        return np.vstack([part.half(own) for part, own in zip(self.parts, self._apart(B), strict=True)])
+
+    def inverse_trace(self):
+        """As `SemiDefinite.inverse_trace`."""
+        return sum(part.inverse_trace() for part in self.parts)
+
+    def norms(self, B):
+        """As `SemiDefinite.norms`."""
+        return sum(part.norms(own) for part, own in zip(self.parts, self._apart(B), strict=True))
+
+
 def spd_solve(A, b):
     """Solve ``A x = b`` for a positive semi-definite A of shape (m, m); where it is singular, on a basis of its columns.
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_xent._linalg import EPS, SemiDefinite, weighted_sums
+from sklearn_xent._linalg import EPS, Decoupled, SemiDefinite, weighted_sums
 from sklearn_xent._line import Evaluation, Line
 from sklearn_xent._losses import shrinking_cost
 
@@ -321,9 +321,34 @@ class Origin(Point):
     def value(self):
         return self.objective.constant_value if self.objective.fit_intercept else super().value
 
+    @property
+    def _row_curvature(self):
+        """Curvature of a row of weight one."""
+        objective, first = self.objective, slice(0, 1)
+        return objective.loss.rows(first).curvature(np.ones_like(objective.weights[first]), self._rows.residuals[first])
+
     def _grams(self):
-        objective, weights = self.objective, self.objective.weights
-        first = slice(0, 1)
-        entries = objective.loss.rows(first).curvature(np.ones_like(weights[first]), self._rows.residuals[first]).entries()[0]
-        gram, cross = objective.gram(lambda rows: weights[rows], weights.shape[1])
+        entries, (gram, cross) = self._row_curvature.entries()[0], self._plain_grams()
         return entries[:, None, None] * gram, entries[:, None] * cross
+
+    def _plain_grams(self):
+        weights = self.objective.weights
+        return self.objective.gram(lambda rows: weights[rows], weights.shape[1])
+
+    def factors(self):
+        """As `Point.factors`: eigenvectors of the curvature that all rows have take coupled outputs apart."""
+        objective, (n_outputs, n_features) = self.objective, self.objective.shape
+        if objective.n_blocks == n_outputs:
+            return super().factors()
+        contrasts = objective.loss.contrasts()[0]
+        curvature = self._row_curvature.apply(np.eye(n_outputs))
+        values, vectors = np.linalg.eigh(contrasts @ curvature @ contrasts.T)
+        (gram,), (cross,) = self._plain_grams()
+        self._mixed = np.einsum("kl,j->kjl", curvature, cross).reshape(1, -1, n_outputs)
+        if objective.fit_intercept:
+            gram = gram - np.outer(cross, cross) / objective.weights.sum()
+        l2 = objective.penalty.l2
+        shift = np.where(l2 == 0, np.trace(curvature) / n_outputs * gram.diagonal(), l2)  # pinned, or the penalty's alone
+        blocks = [value * gram + np.diag(l2) for value in values] + [np.diag(shift)]
+        Q = np.column_stack([contrasts.T @ vectors, np.full(n_outputs, n_outputs**-0.5)])
+        return [Decoupled(Q, [SemiDefinite(block) for block in blocks])]
