@@ -5,17 +5,21 @@ between machines. ``python -m benchmarks --costs`` prints predictions beside mea
 """
 
 from dataclasses import dataclass
-from math import log, log2
+from math import ceil, inf, log, log2
 
 from sklearn_xent._design import Dense
 
-READ = 0.3  # one stored number, once, from memory
+READ = 0.18  # one stored number, once, from memory
 SCORE = 25.0  # one score and all that is computed of it in an iteration
 ENTRY = 15.0  # one entry of a row's curvature
 WEIGH = 0.5  # one number of a row, weighted for a Gram matrix
 FACTOR = 0.01  # one of the order³ operations of a factorisation
 DRAW = 4.0  # one number copied to a sample
 OVERHEAD = 300_000.0  # an iteration, whatever its size
+
+#: Factors by which an iteration shrinks the excess under the Hessian of the origin, or under one averaged over the rows at a
+#: sample's optimum; measured: 0.1 to 0.4 where classes overlap, more where they hardly do.
+ORIGIN_RATE, AVERAGED_RATE = 0.35, 0.2
 
 #: Optimality gap of a sample's problem beside how far the sample's optimum is from the whole's: more would be wasted.
 SAMPLE_ACCURACY = 0.1
@@ -31,10 +35,13 @@ class Plan:
         Nanoseconds expected.
     n_sampled : int or None
         Rows of the sample.
+    averaged : bool
+        Whether to begin with the sample's averaged Hessian (`Point.averaged_factors`).
     """
 
     cost: float
     n_sampled: int | None
+    averaged: bool = False
 
 
 class Costs:
@@ -51,6 +58,7 @@ class Costs:
         (self.n_outputs, self.n_features), self.n_pairs = objective.shape, objective.n_pairs
         self.n_blocks, self.order = objective.n_blocks, objective.hessian_order
         self.dimension = max(1, self.n_outputs * self.n_features)
+        self.averages = objective.coupled and objective.penalty.smooth
         self.multiply, self.gram = design.product_cost, design.gram_cost
         self._plans = {}
 
@@ -67,6 +75,11 @@ class Costs:
         """The same of a dense copy."""
         return self._hessian(n_rows, self.n_features, Dense.gram_cost)
 
+    def averaged_hessian(self, n_rows):
+        """One Gram matrix that serves all outputs: at the origin, or of the rows' mean curvature."""
+        entry = self.gram * self.row**2 + WEIGH * self.row + ENTRY
+        return n_rows * entry + self.n_outputs * FACTOR * self.n_features**3
+
     def _hessian(self, n_rows, row, gram):
         entry = gram * row**2 + WEIGH * row + ENTRY
         return n_rows * self.n_pairs * entry + self.n_blocks * FACTOR * self.order**3
@@ -78,28 +91,51 @@ class Costs:
     def rate(self, n_rows):
         """Factor by which an iteration shrinks the excess when it is preconditioned by a sample's Hessian.
 
-        Eigenvalues of the preconditioned Hessian lie about in ``(1 ± sqrt(q))²``, q parameters a row (Marchenko & Pastur
-        1967), where conjugate gradients gain a factor q. Measured: 0.5 to 1.7 times that.
+        Eigenvalues of a preconditioned block lie about in ``(1 ± sqrt(q))²``, q of its parameters a row (Marchenko & Pastur
+        1967), where conjugate gradients gain a factor q. Measured: 1.3 to 2.2 times that.
         """
-        return self.dimension / n_rows
+        return 2 * self.order / n_rows
 
     def plan(self, n_rows, start, target):
         """Return the cheapest plan to bring the excess of `n_rows` rows from `start` down to `target`."""
         key = (n_rows, round(log2(target)))
         if key not in self._plans:
-            sizes = [n_rows // 2**k for k in range(3, 30) if self.rate(n_rows // 2**k or 1) <= 0.5]  # memory: an eighth of X
-            alone = self._alone(n_rows, start, target)
-            self._plans[key] = min([Plan(alone, None), *(self._sampled(n_rows, m, start, target) for m in sizes)], key=_cost)
+            sizes = [n_rows // 2**k for k in range(3, 30)]  # memory: an eighth of X
+            plans = [Plan(self._alone(n_rows, start, target), None)]
+            plans += [self.sampled(n_rows, size, start, target) for size in sizes if self._tells(size)]
+            self._plans[key] = min(plans, key=_cost)
         return self._plans[key]
 
-    def _alone(self, n_rows, start, target):
-        """Newton: a few steps to get near, then the number of right digits doubles."""
-        return (4 + log2(max(2, log2(max(start / target, 2))))) * (self.hessian(n_rows) + self.one_pass(n_rows))
+    def sampled(self, n_rows, size, start, target):
+        """Return the cheapest plan with a sample of this size."""
+        whole = n_rows == self.n_rows
+        proven = target * size / n_rows if whole else target  # see `SampledDual.promises`
+        excess = self.excess(size) / proven
+        before = self.plan(size, start, SAMPLE_ACCURACY * self.excess(size)).cost + size * self.row * DRAW
+        models = [(self.hessian(size), self.rate(size), False)]
+        if self.averages and whole:
+            models.append((self.averaged_hessian(size), max(self._averaged_rate(size), AVERAGED_RATE), True))
+        step = self.one_pass(n_rows)
+        plans = [Plan(before + cost + (1 + _steps(excess, rate)) * step, size, averaged) for cost, rate, averaged in models]
+        return min(plans, key=_cost)
 
-    def _sampled(self, n_rows, size, start, target):
-        before = self.plan(size, start, SAMPLE_ACCURACY * self.excess(size)).cost + self.hessian(size) + size * self.row * DRAW
-        n_steps = max(1.0, log(self.excess(size) / target) / -log(self.rate(size)))
-        return Plan(before + (1 + n_steps) * self.one_pass(n_rows), size)
+    def _tells(self, size):
+        """Whether so few rows tell anything of the Hessian."""
+        return size > 0 and (self._averaged_rate(size) if self.averages else self.rate(size)) < 1
+
+    def _averaged_rate(self, n_rows):
+        return 2 * self.n_features / n_rows
+
+    def _alone(self, n_rows, start, target):
+        """From the origin, by its Hessian or by Newton: a few steps to get near, then the number of right digits doubles."""
+        one_pass, ratio = self.one_pass(n_rows), max(start / target, 2)
+        newton = (3 + log2(max(2, log2(ratio)))) * (self.hessian(n_rows) + one_pass)
+        return self.averaged_hessian(n_rows) + one_pass + min(newton, _steps(ratio, ORIGIN_RATE) * one_pass)
+
+
+def _steps(excess, rate):
+    """How many iterations shrink by the factor `excess`, at this rate; at least one."""
+    return max(1, ceil(log(excess) / -log(rate))) if rate < 1 else inf
 
 
 def _cost(plan):

@@ -106,6 +106,11 @@ class FactoredModel(_HessianModel):
         """Return the model at a point."""
         return cls(point.factors(), point.W.shape)
 
+    @classmethod
+    def averaged(cls, point):
+        """Return the model at a point of coupled outputs, every row's curvature taken for its share of the mean one."""
+        return cls(point.averaged_factors(), point.W.shape)
+
     def solve(self, right):
         """Solve for a right-hand side of shape (n_outputs, n_features)."""
         x, kept = right.reshape(len(self.factors), -1).copy(), []

@@ -228,6 +228,11 @@ class Objective:
         return self.loss.n_tasks
 
     @property
+    def coupled(self):
+        """Whether the loss couples several outputs."""
+        return self.n_blocks < self.shape[0]
+
+    @property
     def n_pairs(self):
         """How many Gram matrices make a Hessian: one a block, or a pair of coupled outputs."""
         coupled = self.shape[0] // self.n_blocks

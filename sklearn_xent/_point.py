@@ -138,6 +138,29 @@ class Point:
             np.einsum("bkjlj->klbj", by_output)[:] += level
         return [SemiDefinite(block) for block in blocks]
 
+    def averaged_factors(self):
+        """As `factors` for coupled outputs, every row's curvature taken for its share of the mean one: ``C ⊗ S``.
+
+        One Gram matrix makes S, rows weighted by the trace of their curvature, and eigenvectors of C take the outputs apart
+        (Martens & Grosse 2015, "Optimizing neural networks with Kronecker-factored approximate curvature", ICML). Exact
+        where all rows have the same scores.
+        """
+        objective, n_outputs = self.objective, self.objective.shape[0]
+        (gram,), (cross,) = objective.gram(lambda rows: self._curvature(rows).diagonal().sum(axis=1)[:, None], 1)
+        contrasts, l2 = objective.loss.contrasts()[0], objective.penalty.l2
+        mean = contrasts @ self._rows.total.values @ contrasts.T
+        trace = np.trace(mean)
+        values, vectors = np.linalg.eigh(mean / trace)
+        if objective.fit_intercept:
+            gram -= np.outer(cross, cross) / trace
+        # A common shift of the outputs has no curvature but the penalty's, or is pinned as in `factors`.
+        shift = np.where(l2 == 0, gram.diagonal() / n_outputs, l2)
+        blocks = [value * gram + np.diag(l2) for value in values] + [np.diag(shift)]
+        axes = contrasts.T @ vectors
+        self._mixed = np.einsum("kl,j->kjl", (axes * values) @ axes.T, cross).reshape(1, -1, n_outputs)
+        Q = np.column_stack([axes, np.full(n_outputs, n_outputs**-0.5)])
+        return [Decoupled(Q, [SemiDefinite(block) for block in blocks])]
+
     def _grams(self):
         """Gram matrix and sums of the columns for each distinct entry of the rows' curvatures."""
         return self.objective.gram(lambda rows: self._curvature(rows).entries(), self.objective.n_pairs)
@@ -321,34 +344,12 @@ class Origin(Point):
     def value(self):
         return self.objective.constant_value if self.objective.fit_intercept else super().value
 
-    @property
-    def _row_curvature(self):
-        """Curvature of a row of weight one."""
-        objective, first = self.objective, slice(0, 1)
-        return objective.loss.rows(first).curvature(np.ones_like(objective.weights[first]), self._rows.residuals[first])
-
     def _grams(self):
-        entries, (gram, cross) = self._row_curvature.entries()[0], self._plain_grams()
+        objective, weights, first = self.objective, self.objective.weights, slice(0, 1)
+        entries = objective.loss.rows(first).curvature(np.ones_like(weights[first]), self._rows.residuals[first]).entries()[0]
+        gram, cross = objective.gram(lambda rows: weights[rows], weights.shape[1])
         return entries[:, None, None] * gram, entries[:, None] * cross
 
-    def _plain_grams(self):
-        weights = self.objective.weights
-        return self.objective.gram(lambda rows: weights[rows], weights.shape[1])
-
     def factors(self):
-        """As `Point.factors`: eigenvectors of the curvature that all rows have take coupled outputs apart."""
-        objective, (n_outputs, n_features) = self.objective, self.objective.shape
-        if objective.n_blocks == n_outputs:
-            return super().factors()
-        contrasts = objective.loss.contrasts()[0]
-        curvature = self._row_curvature.apply(np.eye(n_outputs))
-        values, vectors = np.linalg.eigh(contrasts @ curvature @ contrasts.T)
-        (gram,), (cross,) = self._plain_grams()
-        self._mixed = np.einsum("kl,j->kjl", curvature, cross).reshape(1, -1, n_outputs)
-        if objective.fit_intercept:
-            gram = gram - np.outer(cross, cross) / objective.weights.sum()
-        l2 = objective.penalty.l2
-        shift = np.where(l2 == 0, np.trace(curvature) / n_outputs * gram.diagonal(), l2)  # pinned, or the penalty's alone
-        blocks = [value * gram + np.diag(l2) for value in values] + [np.diag(shift)]
-        Q = np.column_stack([contrasts.T @ vectors, np.full(n_outputs, n_outputs**-0.5)])
-        return [Decoupled(Q, [SemiDefinite(block) for block in blocks])]
+        """As `Point.factors`; coupled outputs come apart."""
+        return self.averaged_factors() if self.objective.coupled else super().factors()

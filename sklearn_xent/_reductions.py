@@ -65,12 +65,14 @@ def draw(objective, n_rows, seed=0):
     classes, weight = objective.loss.classes, objective.row_weight
     present = [np.flatnonzero((classes == k) & (weight > 0)) for k in range(classes.max() + 1)]
     total, fair = sum(map(len, present)), n_rows / (4 * len(present))
-    for members in filter(len, present):
+    for k, members in enumerate(present):
+        if len(members) == 0:
+            continue
         size = min(len(members), int(np.ceil(max(n_rows * len(members) / total, fair))))
         places = ((np.arange(size) + rng.random(size)) * (len(members) / size)).astype(int)
         drawn = members[places[np.diff(places, prepend=-1) > 0]]  # in order; neighbouring runs may meet
         rows.append(drawn)
-        share = objective.weights[members].sum(axis=0) / objective.weights[drawn].sum(axis=0)
+        share = np.dot(objective.weights.T, classes == k) / objective.weights[drawn].sum(axis=0)
         factors.append(np.tile(share, (len(drawn), 1)))
     rows, factors = np.concatenate(rows), np.concatenate(factors)
     order = np.argsort(rows, kind="stable")

@@ -5,12 +5,14 @@ import pytest
 import reference
 from scipy import sparse
 from scipy.optimize import approx_fprime
+from scipy.special import softmax
 
 from sklearn_xent import _targets
 from sklearn_xent._certificate import duality_gap
 from sklearn_xent._design import as_design
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
+from sklearn_xent._point import Point
 from sklearn_xent._reductions import standardised
 from sklearn_xent._threads import team
 
@@ -70,6 +72,47 @@ def test_the_hessian_at_the_origin_needs_one_gram_matrix(n_classes, multi_class,
     assert type(same) is not type(origin)
     step = origin.along(somewhere(objective)).point(0.5)
     np.testing.assert_allclose(step.hessian(), objective.at(step.W, step.b).hessian(), atol=1e-13)
+
+
+@containers
+@pytest.mark.parametrize("C", [1.0, np.inf])
+@pytest.mark.parametrize("columns", [[0, 1, 2, 3], [0, 1, 2, 3, 3]], ids=["regular", "one column twice"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [3, 6])
+def test_factors_at_the_origin_are_those_of_the_whole_hessian(n_classes, fit_intercept, columns, C, container):
+    """Taken apart by the curvature that all rows have in common; the general way puts all outputs into one matrix."""
+    X, y, weights = reference.make_problem(n_classes, n_samples=60)
+    targets = _targets.encode(y, weights, "balanced", "multinomial")
+    penalty = ElasticNet.from_C(C, 0.0, targets.total, len(columns))
+    origin = Objective(as_design(container(X[:, columns])), targets.loss, targets.weights, penalty, fit_intercept).origin()
+    (apart,), (whole,) = origin.factors(), Point.factors(origin)
+    regular = C < np.inf or len(columns) == 4
+    assert apart.regular(origin.live) == whole.regular(origin.live) == regular
+    gradient = origin.gradient.ravel()
+    np.testing.assert_allclose(apart.solve(gradient), whole.solve(gradient), rtol=1e-9, atol=1e-9 * np.abs(gradient).max())
+    B = np.random.default_rng(0).standard_normal((origin.W.size, 5))
+    B[:, :2] = np.stack([gradient, 2 * gradient], axis=1)
+    np.testing.assert_allclose(apart.norms(B), whole.norms(B), rtol=1e-9)
+    assert origin.reach([apart]) == pytest.approx(origin.reach([whole]), rel=1e-9)
+    if regular:
+        assert apart.inverse_trace() == pytest.approx(whole.inverse_trace(), rel=1e-9)
+        products = apart.half(B).T @ apart.half(B)
+        np.testing.assert_allclose(products, whole.half(B).T @ whole.half(B), rtol=1e-9, atol=1e-9 * products.max())
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_averaged_factors_are_what_they_say(fit_intercept):
+    objective = build(3, "multinomial", fit_intercept, "balanced")
+    point = objective.at(somewhere(objective))
+    (factor,) = point.averaged_factors()
+    curvature = objective.weights[:, :, None] * np.array([np.diag(p) - np.outer(p, p) for p in softmax(point._rows.Z, axis=1)])
+    traces = np.trace(curvature, axis1=1, axis2=2)
+    X = (objective.design.X - objective.centre) * objective.scale
+    centred = X - traces @ X / traces.sum() * fit_intercept
+    expected = np.kron(curvature.sum(axis=0) / traces.sum(), centred.T @ (traces[:, None] * centred))
+    expected += np.diag(np.tile(objective.penalty.l2, 3))
+    b = np.random.default_rng(0).standard_normal(len(expected))
+    np.testing.assert_allclose(factor.solve(b), np.linalg.solve(expected, b), rtol=1e-9)
 
 
 @cases

@@ -6,11 +6,12 @@ import reference
 from scipy import sparse
 from sklearn.datasets import make_classification
 
-from sklearn_xent import CrossEntropyClassifier, _targets
+from sklearn_xent import CrossEntropyClassifier, _costs, _targets
 from sklearn_xent._costs import Costs
 from sklearn_xent._design import as_design
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
+from sklearn_xent._point import Point
 from sklearn_xent._reductions import Nest, sample
 from sklearn_xent.solvers import SubsampledNewton
 
@@ -117,6 +118,33 @@ def test_plans_sample_where_that_pays():
     plan = large.plan(200_000, 0.7, 1e-9)
     assert 40 * 2 <= plan.n_sampled <= 100_000
     assert plan.cost < large.hessian(200_000) * 6 + large.one_pass(200_000) * 6
+
+
+def test_plans_average_the_hessian_where_many_classes_make_it_dear():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60_000, 60))
+    few, many = (Costs(objective_of(X, np.arange(60_000) % n_classes)) for n_classes in (3, 20))
+    assert not few.plan(60_000, 1.0, 1e-6).averaged
+    assert many.plan(60_000, 1.0, 1e-6).averaged
+
+
+@pytest.mark.parametrize("C", [1.0, 1e4, np.inf])
+@pytest.mark.parametrize(("strength", "enough"), [(0.3, True), (8.0, False)], ids=["classes overlap", "classes hardly do"])
+def test_an_averaged_hessian_gives_way_where_it_is_too_far_off(monkeypatch, strength, enough, C):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((8_000, 15)) @ rng.standard_normal((15, 15))
+    scores = X @ rng.standard_normal((15, 8))
+    y = (scores / scores.std() * strength + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    made, factors = set(), Point.factors
+    monkeypatch.setattr(Point, "factors", lambda point: (made.add(point.objective.design.shape[0]), factors(point))[1])
+    monkeypatch.setattr(Costs, "averaged_hessian", lambda *_: 0.0)
+    monkeypatch.setattr(_costs, "AVERAGED_RATE", 1e-3)
+    params = {"C": C, "multi_class": "multinomial", "tol": 1e-6}
+    fit = CrossEntropyClassifier(solver=SubsampledNewton(sample_size=1_000), **params).fit(X, y)
+    assert any(900 < n < 1_100 for n in made) != enough
+    best = CrossEntropyClassifier(solver="newton", **params | {"tol": 1e-13}).fit(X, y)
+    assert fit.status_ == "converged"
+    assert fit.history_["objective"][-1] - best.history_["objective"][-1] <= fit.optimality_gap_
 
 
 @pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_array])

@@ -1,6 +1,7 @@
 """Newton with the Hessian of a sample, corrected on the way."""
 
 from copy import copy
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,25 +55,42 @@ class SubsampledNewton(Solver):
     def _run(self, point, monitor, random_state):
         check_memory("subsampled-newton", "newton-cg", point.objective.hessian_numbers)
         costs = Costs(point.objective)
-        W, b, model, dual = self._sampled(point, costs, monitor.target)
-        start = point if model is None else point.objective.at(W, b)
-        _iterate(min(start, point, key=lambda place: place.value), model, monitor, costs, dual=dual)
+        found = self._sampled(point, costs, monitor.target)
+        start = point if found.model is None else point.objective.at(found.W, found.b)
+        _iterate(min(start, point, key=lambda place: place.value), found, monitor, costs)
 
     def _sampled(self, point, costs, target):
-        """Return where to start, a model to start with (a sample's optimum and its Hessian there), and what it can prove."""
+        """Return what the optimum of a sample's problem tells."""
         objective = point.objective
-        n_rows = objective.design.shape[0]
-        size = self.sample_size or costs.plan(n_rows, objective.constant_value, max(target, 1e-14)).n_sampled
-        if size is None or size >= n_rows:
-            return point.W, point.b, None, None
-        part, rows = sample(objective, size)
-        enough = SAMPLE_ACCURACY * costs.excess(size)
+        n_rows, target = objective.design.shape[0], max(target, 1e-14)
+        if self.sample_size is None:
+            plan = costs.plan(n_rows, objective.constant_value, target)
+        else:
+            plan = costs.sampled(n_rows, self.sample_size, objective.constant_value, target)
+        if plan.n_sampled is None or plan.n_sampled >= n_rows:
+            return _Found(point.W, point.b)
+        part, rows = sample(objective, plan.n_sampled)
+        enough = SAMPLE_ACCURACY * costs.excess(plan.n_sampled)
         monitor = Monitor(part, Controls(tol=0, max_iter=50), self._patience)
         start = _moved(point, part)
-        W, b, model, _ = SubsampledNewton()._sampled(start, costs, enough)
-        _iterate(start if model is None else part.at(W, b), model, monitor, costs, enough)
+        found = SubsampledNewton()._sampled(start, costs, enough)
+        _iterate(start if found.model is None else part.at(found.W, found.b), found, monitor, costs, enough)
         best = monitor.best
-        return best.W, best.b, _model(best), SampledDual(rows, best)
+        model = FactoredModel.averaged(best) if plan.averaged else _model(best)
+        return _Found(best.W, best.b, model, SampledDual(rows, best), best if plan.averaged else None)
+
+
+class _Found(NamedTuple):
+    """What a sample tells of all rows: where to start, a Hessian, what may prove that a point is good enough.
+
+    `place` is the sample's optimum, where its own Hessian can be had if the one given, averaged, turns out too far off.
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    model: object = None
+    dual: SampledDual | None = None
+    place: object = None
 
 
 def _moved(point, objective):
@@ -84,12 +102,9 @@ def _model(point):
     return FactoredModel.at(point) if point.objective.penalty.smooth else ExplicitModel.at(point)
 
 
-def _iterate(point, model, monitor, costs, enough=0.0, dual=None):
-    """Run until the monitor stops it or the model promises less than `enough`.
-
-    The model to begin with is another problem's Hessian or (None) to be made.
-    """
-    descent = _Descent(model, monitor, costs, enough, dual)
+def _iterate(point, found, monitor, costs, enough=0.0):
+    """Run until the monitor stops it or the model promises less than `enough`."""
+    descent = _Descent(found, monitor, costs, enough)
     iterate(point, descent.step, monitor)
     spare = costs.one_pass(monitor.objective.design.shape[0]) < SPARE
     if spare and descent.own and monitor.status == Status.CONVERGED and monitor.best_gap > 1e-6 * monitor.target:
@@ -102,29 +117,33 @@ class _Descent:
 
     Parameters
     ----------
-    model : FactoredModel, ExplicitModel or None
+    found : _Found
+        The model to begin with; None: to be made.
     monitor : Monitor
     costs : Costs
     enough : float
         Decrease that is not worth a step.
-    dual : SampledDual or None
-        What may prove that a point is good enough.
     """
 
-    def __init__(self, model, monitor, costs, enough, dual):
-        self.model, self.monitor, self.enough = model, monitor, enough
-        self.dual, self.dual_model = dual, copy(model)
-        n_rows = monitor.objective.design.shape[0]
-        self.price = costs.hessian(n_rows) / costs.one_pass(n_rows)  # of a Hessian, in passes
+    def __init__(self, found, monitor, costs, enough):
+        self.monitor, self.costs, self.enough = monitor, costs, enough
+        self.model, self.dual, self.place = found.model, found.dual, found.place
+        self.dual_model = copy(self.model)
         self.own = False  # whether the model's Hessian is of this problem
         self.before = None  # the last point, and the squared length of the step from it
 
+    @property
+    def price(self):
+        """Of the next Hessian, in passes."""
+        n_rows = self.monitor.objective.design.shape[0]
+        of_rows = n_rows if self.place is None else self.place.objective.design.shape[0]
+        return self.costs.hessian(of_rows) / self.costs.one_pass(n_rows)
+
     def step(self, point):
         """Return the next point; None if there is no way down."""
-        renewed = self.model is None or (self.before is not None and self.price < CHEAP)
-        if renewed:
-            self._renew(point)
-        elif self.before is not None:
+        due = self.model is None or (self.before is not None and self.price < CHEAP)
+        renewed = due and self._renew(point)
+        if not due and self.before is not None:
             last = self.before[0]
             self.model.learn(point.W - last.W, _smooth_gradient(point) - _smooth_gradient(last))
         D, length = _direction(point, self.model)
@@ -138,8 +157,8 @@ class _Descent:
         if renewed and self.price < 1 and point.objective.penalty.smooth:
             certify(point, self.model, length, self.monitor)
         following = self._advance(point, D, length)
-        if following is None and not renewed:
-            self._renew(point)
+        while following is None and not renewed:
+            renewed = self._renew(point)
             following = self._advance(point, *_direction(point, self.model))
         return following
 
@@ -158,8 +177,13 @@ class _Descent:
         return advance(point, D, self.model.flatness, longest=np.inf if point.objective.penalty.smooth else 1.0)
 
     def _renew(self, point):
-        self.model, self.own = _model(point), True
-        return True
+        """Replace the model by the sample's Hessian, if that is still to be had, or by the point's own; returns whether it is."""
+        if self.place is None:
+            self.model, self.own = _model(point), True
+            return True
+        self.model, self.place = _model(self.place), None
+        self.dual_model = copy(self.model)
+        return False
 
     def _stale(self, length):
         """Whether the steps that are left at the rate of the last one cost more than with a new Hessian."""
