@@ -156,7 +156,7 @@ def spd_solve(A, b):
     return root * x
 
 
-def conjugate_gradients(product, b, diagonal, stop, max_iter):
+def conjugate_gradients(product, b, diagonal, stop, max_iter, precondition=None):
     """Preconditioned conjugate gradients for ``A x = b``, A positive semi-definite, from zero.
 
     Parameters
@@ -169,14 +169,17 @@ def conjugate_gradients(product, b, diagonal, stop, max_iter):
         ``stop(squared, r)``: whether the residual r, of this squared preconditioned norm, is small enough.
     max_iter : int
         Most steps.
+    precondition : callable, optional
+        Nearly ``inverse(A) @ r``; without, the diagonal's.
 
     Returns
     -------
     ndarray shaped like `b`
     """
     inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+    precondition = precondition or (lambda r: inverse * r)
     x, r = np.zeros_like(b), b.copy()
-    y = inverse * r
+    y = precondition(r)
     squared, d = np.vdot(r, y), y.copy()
     for _ in range(max_iter):
         if stop(squared, r):
@@ -187,7 +190,7 @@ def conjugate_gradients(product, b, diagonal, stop, max_iter):
             break
         x += squared / bend * d
         r -= squared / bend * Ad
-        y = inverse * r
+        y = precondition(r)
         previous, squared = squared, np.vdot(r, y)
         d *= squared / previous
         d += y

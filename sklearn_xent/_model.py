@@ -145,6 +145,8 @@ class ImplicitModel:
         Most products of a solve.
     enough : callable, optional
         ``enough(r)``: whether a residual r is as small as is of use.
+    averaged : bool
+        Whether solves are preconditioned by `Point.averaged_factors` instead of the diagonal; for coupled outputs.
     """
 
     exact = False
@@ -152,9 +154,10 @@ class ImplicitModel:
     #: half as many passes again.
     flatness = 1 / 2
 
-    def __init__(self, point, accuracy, max_iter, enough=lambda r: False):
+    def __init__(self, point, accuracy, max_iter, enough=lambda r: False, averaged=False):
         self.product, self.diagonal = point.hessian_vector, point.hessian_diagonal
         self.accuracy, self.max_iter, self.enough = accuracy, max_iter, enough
+        self.precondition = FactoredModel.averaged(point).solve if averaged else None
 
     def solve(self, right, face=None, most=None):
         """Solve on the coordinates in `face` (all, if None), the others staying zero, with `most` products at most."""
@@ -165,6 +168,7 @@ class ImplicitModel:
             self.diagonal * mask,
             stop=relative(self.accuracy, self.enough),
             max_iter=self.max_iter if most is None else min(most, self.max_iter),
+            precondition=self.precondition,
         )
 
 

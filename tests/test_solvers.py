@@ -5,12 +5,13 @@ import warnings
 import numpy as np
 import pytest
 import reference
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_xent import CrossEntropyClassifier
 from sklearn_xent._minimise import line_search
-from sklearn_xent.solvers import SOLVERS, GradientDescent, StochasticGradientDescent
+from sklearn_xent.solvers import SOLVERS, GradientDescent, StochasticGradientDescent, newton_cg
 
 PENALTIES = {"ridge": {}, "lasso": {"l1_ratio": 1.0}, "elastic net": {"l1_ratio": 0.5}, "none": {"C": np.inf}}
 FIRST_ORDER = {"gd": GradientDescent(momentum="nesterov"), "sgd": StochasticGradientDescent(batch_size=4, n_epochs=200)}
@@ -153,6 +154,22 @@ def test_sgd_is_reproducible_from_random_state():
     fits = [estimator.fit(X, y, weights).coef_ for estimator in estimators]
     np.testing.assert_array_equal(fits[0], fits[1])
     assert not np.array_equal(fits[0], fits[2])
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("C", [1.0, np.inf])
+def test_a_hessian_averaged_over_the_rows_saves_products(monkeypatch, C, container):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3_000, 12)) @ rng.standard_normal((12, 12))  # columns far from uncorrelated
+    scores = X @ rng.standard_normal((12, 6))
+    y = (2 * scores / scores.std() + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    estimator = CrossEntropyClassifier(solver="newton-cg", multi_class="multinomial", C=C, tol=1e-10)
+    averaged = clone(estimator).fit(container(X), y)
+    monkeypatch.setattr(newton_cg, "WORTH_PASSES", 0)
+    plain = clone(estimator).fit(container(X), y)
+    assert (averaged.status_, plain.status_) == ("converged", "converged")
+    assert averaged.n_passes_ < plain.n_passes_ / 3
+    assert averaged.history_["objective"][-1] == pytest.approx(plain.history_["objective"][-1], rel=1e-9)
 
 
 class Bent:

@@ -3,20 +3,23 @@
 import numpy as np
 
 from sklearn_xent._checks import check_integer
+from sklearn_xent._costs import Costs
 from sklearn_xent._model import ImplicitModel
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import newton_iterations
 
+WORTH_PASSES = 8  # an averaged Hessian may cost as much
 ENOUGH = 0.75  # of the tolerance: what a step aims at, its gradient being what the model says only nearly
 
 
 class NewtonCG(Solver):
     """Newton with conjugate gradients: never forms a Hessian, so many features cost only passes.
 
-    Preconditioned by the Hessian's diagonal. The forcing term ``min(1/4, sqrt(r), 10 r + 1e-3)``, r the gradient norm beside
-    the first, keeps early steps cheap and late steps fast (Dembo, Eisenstat & Steihaug 1982; Nocedal & Wright 2006, section
-    7.1), and a step ends where its gradient promises a gap within the tolerance. With an l1 penalty, proximal Newton on a
-    working set.
+    Preconditioned by the Hessian's diagonal; for softmax, where that costs no more than a few passes, by the Hessian
+    averaged over the rows (`Point.averaged_factors`). The forcing term ``min(1/4, sqrt(r), 10 r + 1e-3)``, r the gradient
+    norm beside the first, keeps early steps cheap and late steps fast (Dembo, Eisenstat & Steihaug 1982; Nocedal & Wright
+    2006, section 7.1), and a step ends where its gradient promises a gap within the tolerance. With an l1 penalty, proximal
+    Newton on a working set.
 
     Parameters
     ----------
@@ -31,7 +34,7 @@ class NewtonCG(Solver):
         check_integer("max_inner", self.max_inner, 1)
 
     def _run(self, point, monitor, random_state):
-        first, smooth = [], point.objective.penalty.smooth
+        first, smooth, averaged = [], point.objective.penalty.smooth, _averages(point.objective)
 
         def enough(residual):
             return monitor.certificate.expects(residual) <= ENOUGH * monitor.target
@@ -41,9 +44,16 @@ class NewtonCG(Solver):
             first.append(size)
             ratio = size / first[0] if first[0] > 0 else 0.0
             accuracy = min(0.25 if smooth else 0.01, np.sqrt(ratio), 10 * ratio + 1e-3)
-            return ImplicitModel(place, accuracy, self.max_inner, enough)
+            return ImplicitModel(place, accuracy, self.max_inner, enough, averaged)
 
         newton_iterations(point, monitor, build)
+
+
+def _averages(objective):
+    """Whether the averaged Hessian is worth its price: it saves about half of an iteration's products."""
+    costs, n_rows = Costs(objective), objective.design.shape[0]
+    small = objective.shape[0] * objective.shape[1] ** 2 <= max(objective.design.size, 12_500_000)
+    return costs.averages and small and costs.averaged_hessian(n_rows) < WORTH_PASSES * costs.one_pass(n_rows)
 
 
 def _norm(point):

@@ -177,7 +177,7 @@ class _Descent:
         return advance(point, D, self.model.flatness, longest=np.inf if point.objective.penalty.smooth else 1.0)
 
     def _renew(self, point):
-        """Replace the model by the sample's Hessian, if that is still to be had, or by the point's own; returns whether it is."""
+        """Replace the model by the sample's Hessian if that is still to be had, or by the point's own; returns which."""
         if self.place is None:
             self.model, self.own = _model(point), True
             return True
