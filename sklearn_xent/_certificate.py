@@ -21,13 +21,14 @@ from itertools import chain
 
 import numpy as np
 
+from sklearn_xent._costs import Costs
 from sklearn_xent._linalg import EPS, LOST
 from sklearn_xent._reductions import draw
 from sklearn_xent._threads import in_threads, row_blocks
 
 MOST_EXPLICIT = 2500  # order up to which a Hessian block is formed for its bound
 PART, ROWS_A_COLUMN = 16, 20  # a sixteenth of the rows has curvature enough, if it has so many a column
-LOOSE = 30.0  # reach in units of a step's length at the target, up to which a part of the rows serves
+LEAST_PATIENCE = 4  # passes: few iterations near the optimum gain many digits
 FAR = 1.0  # move of a row's log-odds from which on curvature is computed anew
 
 
@@ -164,14 +165,16 @@ def explicit(objective):
     return objective.hessian_order <= MOST_EXPLICIT and objective.small_hessian
 
 
-def has_minimum(point):
+def has_minimum(point, known=None):
     """Whether self-concordance proves that there is an optimum, gradients being off by rounding.
 
     Where classes are separated there is none, and far out neither slope nor curvature is left that rounding would not hide.
+    A curvature that is `known` already, of a point nearby, is asked first.
     """
     if not explicit(point.objective):
         return False
-    return any(curvature.shows_minimum(point) for curvature in _curvatures(point))
+    curvatures = chain([] if known is None else [known], _curvatures(point))
+    return any(curvature.shows_minimum(point) for curvature in curvatures)
 
 
 class Curvature:
@@ -191,7 +194,8 @@ class Curvature:
     def __init__(self, point, rows):
         whole = isinstance(rows, slice)
         part = point if whole else point.of_rows(rows)
-        self.rows, self.scores, self.factors = rows, point.scores(rows), part.factors()
+        self.rows, self.whole = rows, whole
+        self.scores, self.factors = point.scores(rows), part.factors()
         self.reach = part.reach(self.factors) if whole else part.reach_bound(self.factors, point.objective.longest)
 
     def distance(self, point):
@@ -200,20 +204,22 @@ class Curvature:
 
     def gap(self, point):
         """Bound of ``F(point) - F*``."""
-        loss = np.exp(min(self.distance(point), 100.0))
-        return self_concordant_gap(loss * _squared_decrement(point, self.factors), np.sqrt(loss) * self.reach)
+        return self_concordant_gap(*self._seen_from(point))
 
     def shows_minimum(self, point):
-        """Whether there is an optimum near its own point."""
-        return self.reach * (np.sqrt(_squared_decrement(point, self.factors)) + LOST * EPS * self.reach) < 1
+        """Whether there is an optimum near the point."""
+        squared, reach = self._seen_from(point)
+        return reach * (np.sqrt(squared) + LOST * EPS * reach) < 1
 
+    @property
+    def near(self):
+        """Half the squared decrement below which a look from another point is worth it: four times what the bound asks for."""
+        return 2 / self.reach**2 if 0 < self.reach < np.inf else np.inf
 
-def nearby(point, target):
-    """Return curvature at a point: of a part of the rows, unless a proof would take far shorter steps than `target` does."""
-    for curvature in _curvatures(point):
-        if curvature.reach * np.sqrt(target) <= LOOSE:
-            break
-    return curvature
+    def _seen_from(self, point):
+        """The squared decrement of a point, and the reach there; no less than they are."""
+        loss = np.exp(min(self.distance(point), 100.0))
+        return loss * _squared_decrement(point, self.factors), np.sqrt(loss) * self.reach
 
 
 def _curvatures(point):
@@ -255,7 +261,8 @@ class Certificate:
         self.target, self._objective = target, objective
         free = free_columns(objective)
         self.free, self.penalised = np.flatnonzero(free), np.flatnonzero((objective.scale > 0) & ~free)
-        self._curvature, self._renew_below = None, np.inf
+        self.curvature, self._renew_below = None, np.inf
+        self._patience_ends = 0.0  # at so many passes, if a part of the rows has not proven it by then, all rows have to
 
     def gap(self, point):
         """Bound of ``F(point) - F*``; inf where computing it could not change a decision."""
@@ -264,14 +271,32 @@ class Certificate:
         hint = self._least_decrement(point)
         if hint > self.target or not explicit(self._objective):
             return np.inf
-        if self._curvature is None or self._curvature.distance(point) > FAR:
+        if self._outgrown():
+            self.curvature = Curvature(point, slice(None))
+        elif self.curvature is None or self.curvature.distance(point) > FAR:
             if hint > self._renew_below:
                 return np.inf
-            self._curvature = nearby(point, self.target)
-        gap = self._curvature.gap(point)
+            if self.curvature is None or self.curvature.whole:
+                self._patience_ends = self._objective.n_passes + self._patience()
+            self.curvature = Curvature(point, _part(self._objective))
+        gap = self.curvature.gap(point)
         if gap > self.target > 0:  # the gap falls about as the hint does: compute another when it may suffice
-            self._renew_below = hint * max(self.target / gap, 0.1)
+            self._renew_below = min(hint * max(self.target / gap, 0.1), self.curvature.near if gap == np.inf else np.inf)
         return gap
+
+    def _outgrown(self):
+        """Whether all rows are to tell now, because a part of them did not in the time that was given to it."""
+        known = self.curvature
+        return known is not None and not known.whole and self._objective.n_passes >= self._patience_ends
+
+    def _patience(self):
+        """How many passes a part of the rows may ask for.
+
+        What it tells is looser, and asks for a closer point: until the passes for that have cost as much as the curvature of
+        all rows would. Whatever comes, that is at most twice what the better of the two would have cost.
+        """
+        costs, n_rows = Costs(self._objective), self._objective.design.shape[0]
+        return max(costs.proof(n_rows) / costs.one_pass(n_rows), LEAST_PATIENCE)
 
     def expects(self, gradient):
         """The gap, nearly, of a point of this gradient where all columns have a ridge penalty and no other; inf elsewhere."""

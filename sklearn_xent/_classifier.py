@@ -372,4 +372,4 @@ def _suspicious(design, solution, multinomial):
         return True
     scores = design.dot(solution.coef) + solution.intercept
     largest = (np.ptp(scores, axis=1) if multinomial else np.abs(scores)).max()
-    return largest > SUSPICIOUS and not has_minimum(solution.point)
+    return largest > SUSPICIOUS and not has_minimum(solution.point, solution.curvature)

@@ -75,6 +75,10 @@ class Costs:
         """The same of a dense copy."""
         return self._hessian(n_rows, self.n_features, Dense.gram_cost)
 
+    def proof(self, n_rows):
+        """A Hessian, and which row is the longest in its metric: a quadratic form of each."""
+        return self.hessian(n_rows) + n_rows * self.n_blocks * (2 * Dense.gram_cost * self.n_features**2 + ENTRY)
+
     def averaged_hessian(self, n_rows):
         """One Gram matrix that serves all outputs: at the origin, or of the rows' mean curvature."""
         entry = self.gram * self.row**2 + WEIGH * self.row + ENTRY

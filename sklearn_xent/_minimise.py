@@ -41,6 +41,8 @@ class Solution:
         What ended the run early.
     point : Point
         The same place in the units it was found in.
+    curvature : Curvature or None
+        What proved the gap, or was last asked to, without a penalty.
     """
 
     coef: np.ndarray
@@ -54,6 +56,7 @@ class Solution:
     history: dict
     interruption: KeyboardInterrupt | None
     point: object
+    curvature: object
 
 
 @dataclass
@@ -210,6 +213,7 @@ class Monitor:
             history=self.controls.history,
             interruption=self.interruption,
             point=point,
+            curvature=self.certificate.curvature,
         )
 
     def _watch_progress(self, point, gap):

@@ -108,17 +108,17 @@ class Objective:
         Centring matters only where a column's mean dwarfs its spread, scaling only where squares could leave the range of
         floating point; both cost a copy of each block, so they are left out elsewhere.
         """
-        centre, before, after = self._gram_units
+        centre, before, after = self.gram_units
         gram, cross = self.design.gram(weights, n_weights, centre, before)
         return gram * np.outer(after, after), cross * after
 
     @property
     def gram_centre(self):
         """Where columns are centred in the sums that `gram` returns."""
-        return self._gram_units[0]
+        return self.gram_units[0]
 
     @cached_property
-    def _gram_units(self):
+    def gram_units(self):
         """Centre of the columns in Gram products, and their scales before and after the product."""
         mean, offset = self._moments[0], self._offset
         extreme = (np.abs(np.log2(self.scale[self.scale > 0])) > 200).any() or (np.abs(mean) > 1e60).any()

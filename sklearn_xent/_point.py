@@ -179,8 +179,10 @@ class Point:
             for factor, follow in zip(factors, self._follows(), strict=True)
         ]
 
+        centre, before, _ = objective.gram_units
+
         def of_block(rows):
-            X = objective.design.dense_rows(rows, objective.gram_centre, objective.scale)
+            X = objective.design.dense_rows(rows, centre, before)
             return [measure(X).max() for measure in measures]
 
         return self._with_intercept(np.max(objective.over_rows(of_block, self._mixed[0].size), axis=0))
@@ -211,14 +213,26 @@ class Point:
         return float(np.sqrt(share * squares.max()))
 
     def _measure(self, factor, pairs):
-        """Return a function of rows x: the squared norm of ``contrast x - shift``, summed over the pairs of these."""
+        """Return a function of rows x: the squared norm of ``contrast x - shift``, summed over the pairs of these.
+
+        Rows are given as Gram matrices take them: `gram_units` are left to be applied.
+        """
+        units = self.objective.gram_units[2]
         if not factor.regular(self.live):
-            return lambda X: sum(factor.norms(np.kron(contrast[:, None], X.T) - shift[:, None]) for contrast, shift in pairs)
+            return lambda X: sum(
+                factor.norms(np.kron(contrast[:, None], (X * units).T) - shift[:, None]) for contrast, shift in pairs
+            )
         # A quadratic form of x and one, however many pairs there are.
-        columns = np.eye(self.W.shape[1])
+        columns = np.diag(units)
         halves = [factor.half(np.column_stack([np.kron(contrast[:, None], columns), -shift])) for contrast, shift in pairs]
         form = np.linalg.qr(np.vstack(halves), mode="r")
-        return lambda X: np.square(np.dot(X, form[:, :-1].T) + form[:, -1]).sum(axis=1)
+
+        def squares(X):
+            turned = np.dot(X, form[:, :-1].T)
+            turned += form[:, -1]
+            return np.einsum("ij,ij->i", turned, turned)
+
+        return squares
 
     @property
     def live(self):

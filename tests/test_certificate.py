@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.special import expit
 
 from sklearn_xent import CrossEntropyClassifier, _targets
-from sklearn_xent._certificate import Certificate, Curvature, SampledDual, duality_gap, hessian_gap
+from sklearn_xent._certificate import LEAST_PATIENCE, Certificate, Curvature, SampledDual, duality_gap, hessian_gap
 from sklearn_xent._design import as_design
 from sklearn_xent._linalg import SemiDefinite, spd_solve
 from sklearn_xent._objective import Objective
@@ -173,6 +173,27 @@ def test_gaps_of_fits_that_look_at_a_part_of_the_rows(n_classes, multi_class, so
         fit = CrossEntropyClassifier(solver=solver, tol=tol, max_iter=300, **params).fit(X, y, weights)
         assert solver in ("gd", "sgd") or fit.status_ == "converged"  # those two are slow
         assert np.all(np.array(fit.history_["gap"]) >= np.array(fit.history_["objective"]) - floor - 1e-15)
+
+
+@pytest.mark.parametrize("solver", ["auto", "newton-cg", "lbfgs"])
+@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-8])
+def test_a_part_of_the_rows_proves_as_long_as_that_is_cheaper(monkeypatch, tol, solver):
+    """A loose tolerance once asked for the curvature of all rows at one iterate after the other: seven times the fit."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((12_000, 20)) @ rng.standard_normal((20, 20))
+    scores = X @ rng.standard_normal((20, 6))
+    y = (3 * scores / scores.std() + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    whole, make = [], Curvature.__init__
+
+    def spy(curvature, point, rows):
+        whole.append(isinstance(rows, slice))
+        make(curvature, point, rows)
+
+    monkeypatch.setattr(Curvature, "__init__", spy)
+    fit = CrossEntropyClassifier(solver=solver, C=np.inf, multi_class="multinomial", tol=tol).fit(X, y)
+    assert fit.status_ == "converged"
+    assert whole[0] is False
+    assert sum(whole) <= (1 if solver == "auto" else fit.n_passes_ / LEAST_PATIENCE)
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
