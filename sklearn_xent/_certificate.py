@@ -29,6 +29,7 @@ from sklearn_xent._threads import in_threads, row_blocks
 MOST_EXPLICIT = 2500  # order up to which a Hessian block is formed for its bound
 PART, ROWS_A_COLUMN = 16, 20  # a sixteenth of the rows has curvature enough, if it has so many a column
 LEAST_PATIENCE = 4  # passes: few iterations near the optimum gain many digits
+BEYOND = 100.0  # move from which on the old curvature tells nothing
 FAR = 1.0  # move of a row's log-odds from which on curvature is computed anew
 
 
@@ -85,14 +86,14 @@ class SampledDual:
     The sample's curvature tells how its rows' residuals have to move for the gradient to vanish. Moved so, they are
     feasible all the same, and their bound is the divergence of the moved residuals from the point's own: near the
     optimum ``n_samples / n_sampled`` times the true distance. It takes two reads of the sample's rows, and assumes
-    nothing of them: a poor sample makes a loose bound.
+    nothing of them: a poor sample, or directions by a Hessian that is not quite the sample's, make a loose bound.
 
     Parameters
     ----------
     rows : ndarray of int
         Indices of the sample's rows.
     place : Point
-        Of the sample's objective, where the Hessian was formed that gives the directions.
+        Of the sample's objective, where the Hessian was formed that gives the directions, or one near it.
     """
 
     def __init__(self, rows, place):
@@ -218,7 +219,10 @@ class Curvature:
 
     def _seen_from(self, point):
         """The squared decrement of a point, and the reach there; no less than they are."""
-        loss = np.exp(min(self.distance(point), 100.0))
+        distance = self.distance(point)
+        if distance > BEYOND:
+            return np.inf, np.inf
+        loss = np.exp(distance)
         return loss * _squared_decrement(point, self.factors), np.sqrt(loss) * self.reach
 
 
@@ -271,32 +275,34 @@ class Certificate:
         hint = self._least_decrement(point)
         if hint > self.target or not explicit(self._objective):
             return np.inf
-        if self._outgrown():
-            self.curvature = Curvature(point, slice(None))
-        elif self.curvature is None or self.curvature.distance(point) > FAR:
+        if not self._outgrown() and (self.curvature is None or self.curvature.distance(point) > FAR):
             if hint > self._renew_below:
                 return np.inf
             if self.curvature is None or self.curvature.whole:
                 self._patience_ends = self._objective.n_passes + self._patience()
             self.curvature = Curvature(point, _part(self._objective))
+        if self._outgrown():
+            self.curvature = Curvature(point, slice(None))
         gap = self.curvature.gap(point)
         if gap > self.target > 0:  # the gap falls about as the hint does: compute another when it may suffice
             self._renew_below = min(hint * max(self.target / gap, 0.1), self.curvature.near if gap == np.inf else np.inf)
         return gap
 
     def _outgrown(self):
-        """Whether all rows are to tell now, because a part of them did not in the time that was given to it."""
+        """Whether all rows are to tell now: a part of them never will, or did not in the time that was given to it."""
         known = self.curvature
-        return known is not None and not known.whole and self._objective.n_passes >= self._patience_ends
+        if known is None or known.whole:
+            return False
+        return known.reach == np.inf or self._objective.n_passes >= self._patience_ends
 
     def _patience(self):
         """How many passes a part of the rows may ask for.
 
         What it tells is looser, and asks for a closer point: until the passes for that have cost as much as the curvature of
-        all rows would. Whatever comes, that is at most twice what the better of the two would have cost.
+        all rows would. Where an iteration costs its passes, that is at most twice what the better of the two would have cost.
         """
-        costs, n_rows = Costs(self._objective), self._objective.design.shape[0]
-        return max(costs.proof(n_rows) / costs.one_pass(n_rows), LEAST_PATIENCE)
+        costs, design = Costs(self._objective), self._objective.design
+        return design.share * max(costs.proof(design.shape[0]) / costs.one_pass(design.shape[0]), LEAST_PATIENCE)
 
     def expects(self, gradient):
         """The gap, nearly, of a point of this gradient where all columns have a ridge penalty and no other; inf elsewhere."""

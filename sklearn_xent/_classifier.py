@@ -271,13 +271,15 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
 
         A look at X for that alone would take as long as the moments do, and a tenth of many a fit.
         """
+        refused = None
         try:
             objective = Objective(design, targets.loss, targets.weights, penalty, self.fit_intercept)
-        except ValueError:
+        except ValueError as error:
+            refused = error
+        if refused or objective.row_weight.min() == 0:
             self._check_finite(design.X)
-            raise
-        if objective.row_weight.min() == 0:
-            self._check_finite(design.X)
+        if refused:
+            raise refused
         return objective
 
     def _check_finite(self, X):

@@ -96,7 +96,7 @@ class SemiDefinite:
 
 
 class Decoupled:
-    """A factored matrix ``(Q ⊗ I) diag(parts) (Q ⊗ I)ᵀ``: coordinates of outputs that Q takes apart. Answers as `SemiDefinite`.
+    """A factored matrix ``(Q ⊗ I) diag(parts) (Q ⊗ I)ᵀ``: outputs that Q takes apart. Answers as `SemiDefinite` does.
 
     Parameters
     ----------
@@ -108,6 +108,7 @@ class Decoupled:
 
     def __init__(self, Q, parts):
         self.Q, self.parts = Q, parts
+        self.size = sum(part.size for part in parts)
 
     def _apart(self, B):
         """Coordinates B (m, k) of each part."""

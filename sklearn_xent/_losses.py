@@ -54,7 +54,8 @@ class Logistic:
 
     def constants(self, weights):
         """Entropy of the weighted class frequencies, summed over the tasks: the best constant model's objective."""
-        return float(sum(_entropy(frequency).sum() for frequency in self._frequencies(weights)))
+        rare = np.minimum(*self._frequencies(weights))
+        return float(np.sum(_entropy(rare) + _complement(rare)))
 
     def constant_scores(self, weights):
         """Scores of the best constant model; every class has a positive weight."""
@@ -157,7 +158,8 @@ class Softmax:
 
     def constants(self, weights):
         """Entropy of the weighted class frequencies: the best constant model's objective."""
-        return float(np.sum(_entropy(self._frequencies(weights))))
+        rare = np.sort(self._frequencies(weights))[:-1]
+        return float(np.sum(_entropy(rare)) + _complement(rare.sum()))
 
     def constant_scores(self, weights):
         """Scores of the best constant model; every class has a positive weight."""
@@ -274,3 +276,8 @@ def _bernoulli_variance(residuals):
 
 def _entropy(frequency):
     return -xlogy(frequency, frequency)
+
+
+def _complement(rare):
+    """Entropy term of the frequency that all others, `rare`, leave: of one nearly one the logarithm would cancel."""
+    return -xlog1py(1 - rare, -rare)

@@ -42,7 +42,7 @@ class Solution:
     point : Point
         The same place in the units it was found in.
     curvature : Curvature or None
-        What proved the gap, or was last asked to, without a penalty.
+        What was last asked to prove the gap, without a penalty.
     """
 
     coef: np.ndarray

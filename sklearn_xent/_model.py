@@ -91,7 +91,7 @@ class FactoredModel(_HessianModel):
 
     Parameters
     ----------
-    factors : list of SemiDefinite
+    factors : list of SemiDefinite or Decoupled
         One a block.
     shape : tuple of int
         Of coefficients: (n_outputs, n_features).
@@ -146,7 +146,8 @@ class ImplicitModel:
     enough : callable, optional
         ``enough(r)``: whether a residual r is as small as is of use.
     averaged : bool
-        Whether solves are preconditioned by `Point.averaged_factors` instead of the diagonal; for coupled outputs.
+        Whether solves are preconditioned by `Point.averaged_factors`, if they are regular, instead of the diagonal; for
+        coupled outputs without an l1 penalty.
     """
 
     exact = False
@@ -157,7 +158,9 @@ class ImplicitModel:
     def __init__(self, point, accuracy, max_iter, enough=lambda r: False, averaged=False):
         self.product, self.diagonal = point.hessian_vector, point.hessian_diagonal
         self.accuracy, self.max_iter, self.enough = accuracy, max_iter, enough
-        self.precondition = FactoredModel.averaged(point).solve if averaged else None
+        model = FactoredModel.averaged(point) if averaged else None
+        # Directions that it lost in rounding would stay as they are.
+        self.precondition = model.solve if model and all(factor.regular(point.live) for factor in model.factors) else None
 
     def solve(self, right, face=None, most=None):
         """Solve on the coordinates in `face` (all, if None), the others staying zero, with `most` products at most."""

@@ -170,7 +170,7 @@ class Point:
 
         Parameters
         ----------
-        factors : list of SemiDefinite
+        factors : list of SemiDefinite or Decoupled
             What `factors` returned here.
         """
         objective, contrasts = self.objective, self.objective.loss.contrasts()[0]

@@ -185,8 +185,9 @@ def test_a_value_that_is_not_finite_is_found_wherever_it_is(value, weighted, sto
     for row, column in ((0, 0), (14_999, 7), (29_999, 11), tuple(rng.integers((30_000, 12)))):
         weights = np.ones(len(y))
         weights[row] = weighted
-        with pytest.raises(ValueError, match=r"X contains (NaN|infinity)"):
+        with pytest.raises(ValueError, match=r"X contains (NaN|infinity)") as raised:
             CrossEntropyClassifier().fit(store(changed(data, (row, column), value)), y, weights)
+        assert raised.value.__context__ is None  # nothing else is complained of
 
 
 def test_find_separation_asks_for_finite_values():

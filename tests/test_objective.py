@@ -1,5 +1,8 @@
 """Objective, points and lines: derivatives by finite differences, identities, the meter, the bound of the curvature."""
 
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import reference
@@ -82,10 +85,13 @@ def test_the_hessian_at_the_origin_needs_one_gram_matrix(n_classes, multi_class,
 def test_factors_at_the_origin_are_those_of_the_whole_hessian(n_classes, fit_intercept, columns, C, container):
     """Taken apart by the curvature that all rows have in common; the general way puts all outputs into one matrix."""
     X, y, weights = reference.make_problem(n_classes, n_samples=60)
+    X = X + np.arange(1, 5)  # what the intercept takes over is no rounding then
     targets = _targets.encode(y, weights, "balanced", "multinomial")
     penalty = ElasticNet.from_C(C, 0.0, targets.total, len(columns))
-    origin = Objective(as_design(container(X[:, columns])), targets.loss, targets.weights, penalty, fit_intercept).origin()
-    (apart,), (whole,) = origin.factors(), Point.factors(origin)
+    objective = Objective(as_design(container(X[:, columns])), targets.loss, targets.weights, penalty, fit_intercept)
+    origin, other = objective.origin(), objective.origin()
+    (apart,), (whole,) = origin.factors(), Point.factors(other)
+    np.testing.assert_allclose(origin._mixed, other._mixed, rtol=1e-9, atol=1e-12)
     regular = C == 1.0 or len(columns) == 4
     assert all(factor.regular(origin.live) == regular for factor in (apart, whole))
     gradient = origin.gradient.ravel()
@@ -93,11 +99,33 @@ def test_factors_at_the_origin_are_those_of_the_whole_hessian(n_classes, fit_int
     B = np.random.default_rng(0).standard_normal((origin.W.size, 5))
     B[:, :2] = np.stack([gradient, 2 * gradient], axis=1)
     np.testing.assert_allclose(apart.norms(B), whole.norms(B), rtol=1e-9)
-    assert origin.reach([apart]) == pytest.approx(origin.reach([whole]), rel=1e-9)
+    assert origin.reach([apart]) == pytest.approx(other.reach([whole]), rel=1e-9)
     if regular:
         assert apart.inverse_trace() == pytest.approx(whole.inverse_trace(), rel=1e-9)
         products = apart.half(B).T @ apart.half(B)
         np.testing.assert_allclose(products, whole.half(B).T @ whole.half(B), rtol=1e-9, atol=1e-9 * products.max())
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("rare", [0.3, 1e-3, 1e-9, 1e-15])
+def test_the_constant_model_is_valued_exactly_however_rare_the_other_class(rare, multi_class):
+    y = np.array([0, 1, 1, 2])
+    weights = np.array([1.0, rare / 2, rare / 2, rare / 3])
+    objective = Objective(as_design(np.eye(4)), *_coded(y, weights, multi_class), ElasticNet(np.zeros(4), np.ones(4)), True)
+    shares = [Fraction(w) / sum(map(Fraction, weights)) for w in (weights[0], weights[1] + weights[2], weights[3])]
+    with localcontext(prec=60):
+        tasks = [shares] if multi_class == "multinomial" else [[share, 1 - share] for share in shares]
+        exact = -sum(_decimal(share) * _decimal(share).ln() for task in tasks for share in task)
+    assert objective.origin().value == pytest.approx(float(exact), rel=2e-15)
+
+
+def _coded(y, weights, multi_class):
+    targets = _targets.encode(y, weights, None, multi_class)
+    return targets.loss, targets.weights
+
+
+def _decimal(fraction):
+    return Decimal(fraction.numerator) / Decimal(fraction.denominator)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

@@ -16,7 +16,7 @@ class Auto(Solver):
     no l1 penalty, and a Hessian in 0.6 milliseconds by the model of  `CompactNewton`
     costs (6,000 rows of 60 columns, two classes)
     Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`
-    row, up to 21 classes of a softmax or 250 tasks
+    row, up to 22 classes of a softmax or 250 tasks
     larger, with an l1 penalty                                        `Newton`, on a working set
     ridge, two columns a row and more, up to 2,000 rows               `Newton`, in the rows' coordinates
     larger, without                                                   `NewtonCG`

@@ -50,7 +50,7 @@ class NewtonCG(Solver):
 
 
 def _averages(objective):
-    """Whether the averaged Hessian is worth its price: it saves about half of an iteration's products."""
+    """Whether the averaged Hessian is worth its price: it saves half of an iteration's products and more."""
     costs, n_rows = Costs(objective), objective.design.shape[0]
     small = objective.shape[0] * objective.shape[1] ** 2 <= max(objective.design.size, 12_500_000)
     return costs.averages and small and costs.averaged_hessian(n_rows) < WORTH_PASSES * costs.one_pass(n_rows)

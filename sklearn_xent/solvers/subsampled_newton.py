@@ -23,8 +23,10 @@ class SubsampledNewton(Solver):
     """Newton with the Hessian of a sample of the rows, corrected by every gradient that is seen: about ten passes.
 
     Solves the sample's problem (which may take a sample of its own), factors its Hessian at its optimum, and starts from
-    there on all rows with that Hessian, BFGS updates correcting it: each iteration is one pass. A Hessian is formed
-    anew, from all rows, where that costs less than the iterations it saves. The sample is stratified by class. With an
+    there on all rows with that Hessian, BFGS updates correcting it: each iteration is one pass. For many classes, whose
+    Hessian is dear, one averaged over the sample's rows comes first (`Point.averaged_factors`). A Hessian is formed
+    anew, first the sample's, then from all rows, where that costs less than the iterations it saves. The sample is
+    stratified by class. With an
     l1 penalty, the corrected Hessian is the model of a proximal Newton method (Lee, Sun & Saunders 2014).
 
     Roosta-Khorasani & Mahoney (2019), "Sub-sampled Newton methods", Mathematical Programming 174, for the idea; Byrd, Chin,
@@ -57,7 +59,9 @@ class SubsampledNewton(Solver):
         costs = Costs(point.objective)
         found = self._sampled(point, costs, monitor.target)
         start = point if found.model is None else point.objective.at(found.W, found.b)
-        _iterate(min(start, point, key=lambda place: place.value), found, monitor, costs)
+        descent = _Descent(found, monitor, costs)
+        del found  # the descent drops the sample's rows once it has no more use for them
+        _iterate(min(start, point, key=lambda place: place.value), descent)
 
     def _sampled(self, point, costs, target):
         """Return what the optimum of a sample's problem tells."""
@@ -74,7 +78,8 @@ class SubsampledNewton(Solver):
         monitor = Monitor(part, Controls(tol=0, max_iter=50), self._patience)
         start = _moved(point, part)
         found = SubsampledNewton()._sampled(start, costs, enough)
-        _iterate(start if found.model is None else part.at(found.W, found.b), found, monitor, costs, enough)
+        descent = _Descent(found, monitor, costs, enough)
+        _iterate(start if found.model is None else part.at(found.W, found.b), descent)
         best = monitor.best
         model = FactoredModel.averaged(best) if plan.averaged else _model(best)
         return _Found(best.W, best.b, model, SampledDual(rows, best), best if plan.averaged else None)
@@ -102,11 +107,11 @@ def _model(point):
     return FactoredModel.at(point) if point.objective.penalty.smooth else ExplicitModel.at(point)
 
 
-def _iterate(point, found, monitor, costs, enough=0.0):
-    """Run until the monitor stops it or the model promises less than `enough`."""
-    descent = _Descent(found, monitor, costs, enough)
+def _iterate(point, descent):
+    """Run until the monitor stops it or the model promises less than is worth a step."""
+    monitor = descent.monitor
     iterate(point, descent.step, monitor)
-    spare = costs.one_pass(monitor.objective.design.shape[0]) < SPARE
+    spare = descent.costs.one_pass(monitor.objective.design.shape[0]) < SPARE
     if spare and descent.own and monitor.status == Status.CONVERGED and monitor.best_gap > 1e-6 * monitor.target:
         model = _model(monitor.best) if descent.price < 1 else descent.model
         close(monitor, _direction(monitor.best, model)[0])
@@ -121,15 +126,16 @@ class _Descent:
         The model to begin with; None: to be made.
     monitor : Monitor
     costs : Costs
-    enough : float
+    enough : float, default=0
         Decrease that is not worth a step.
     """
 
-    def __init__(self, found, monitor, costs, enough):
+    def __init__(self, found, monitor, costs, enough=0.0):
         self.monitor, self.costs, self.enough = monitor, costs, enough
         self.model, self.dual, self.place = found.model, found.dual, found.place
         self.dual_model = copy(self.model)
         self.own = False  # whether the model's Hessian is of this problem
+        self.unproven = 0  # how often the sample was asked for a proof in vain
         self.before = None  # the last point, and the squared length of the step from it
 
     @property
@@ -141,7 +147,7 @@ class _Descent:
 
     def step(self, point):
         """Return the next point; None if there is no way down."""
-        due = self.model is None or (self.before is not None and self.price < CHEAP)
+        due = self.model is None or (self.before is not None and self.place is None and self.price < CHEAP)
         renewed = due and self._renew(point)
         if not due and self.before is not None:
             last = self.before[0]
@@ -170,6 +176,7 @@ class _Descent:
             return False
         D, _ = _direction(point, self.dual_model, accuracy=1e-12)
         monitor.refine(point, self.dual.gap(point, D, penalised))
+        self.unproven += monitor.status is None
         return monitor.status is not None
 
     def _advance(self, point, D, length):
@@ -189,6 +196,8 @@ class _Descent:
         """Whether the steps that are left at the rate of the last one cost more than with a new Hessian."""
         if self.before is None or length <= 0:
             return False
+        if self.place is not None and self.unproven > self.price:  # an averaged Hessian proves less than it promises
+            return True
         if self.enough:
             excess = length / self.enough
         else:
