@@ -14,8 +14,8 @@ from benchmarks.workloads import WORKLOADS
 LOOSE, TIGHT = PRECISIONS
 NEAR = 1.3  # auto may take that many times as long as the best single solver
 RESULTS = pathlib.Path(__file__).parent / "results"
-FULL = {"repeats": 3, "limit": 60.0}
-QUICK = {"repeats": 1, "limit": 0.5}
+FULL = {"repeats": 3, "limit": 60.0, "stride": 1}
+QUICK = {"repeats": 1, "limit": 0.5, "stride": 3}
 PATIENCE = 20  # times that limit, where a slow moment of the machine may have cut everybody off
 
 
@@ -30,6 +30,12 @@ def arguments(given=None):
         "--repeats", type=int, help=f"timings a contender (default: {FULL['repeats']}, quick: {QUICK['repeats']})"
     )
     parser.add_argument("--limit", type=float, help=f"seconds a fit (default: {FULL['limit']:g}, quick: {QUICK['limit']:g})")
+    parser.add_argument(
+        "--stride",
+        type=int,
+        metavar="N",
+        help=f"climb every Nth rung of a ladder (default: {FULL['stride']}, quick: {QUICK['stride']})",
+    )
     parser.add_argument("--output", type=pathlib.Path, default=RESULTS, metavar="DIR", help="where tables, JSON and plots go")
     parser.add_argument(
         "--solvers", action="store_true", help="against our single solvers: complains where auto is not near the fastest"
@@ -74,7 +80,13 @@ def run(chosen, options, conditions):
         problem = workload.problem(options.quick)
         peers = SINGLES if options.solvers else PEERS
         result = measure(
-            workload, problem, peers, options.repeats, options.limit, lambda who, what=workload.name: progress.step(what, who)
+            workload,
+            problem,
+            peers,
+            options.repeats,
+            options.limit,
+            lambda who, what=workload.name: progress.step(what, who),
+            options.stride,
         )
         results.append(result)
         write(results, conditions, options.output)
@@ -88,7 +100,8 @@ def confirmed(results, chosen, options):
     doubtful = [workload for workload, result in zip(chosen, results, strict=True) if disagreements([result])]
     if not doubtful:
         return []
-    patient = argparse.Namespace(**vars(options) | {"limit": PATIENCE * options.limit, "output": options.output / "again"})
+    patience = {"limit": PATIENCE * options.limit, "stride": 1, "output": options.output / "again"}
+    patient = argparse.Namespace(**vars(options) | patience)
     patient.output.mkdir(exist_ok=True)
     return disagreements(run(doubtful, patient, report.conditions(patient.repeats, patient.limit)))
 

@@ -2,7 +2,7 @@
 
 Seconds are of ``fit`` alone. A contender's time to a precision is the median time of the loosest rung of its ladder whose
 objective, computed here, is within that precision of the best objective that anybody found. A rung that takes longer than the
-limit is the last one, interrupted where that is possible.
+limit is interrupted where that is possible, and none is tried that is sure to.
 """
 
 import contextlib
@@ -107,7 +107,7 @@ class OverLimitError(Exception):
     """A fit was interrupted at the time limit."""
 
 
-def measure(workload, problem, peers, repeats, limit, announce=lambda what: None):
+def measure(workload, problem, peers, repeats, limit, announce=lambda what: None, stride=1):
     """Run everybody who can on one workload, us first.
 
     Parameters
@@ -121,6 +121,8 @@ def measure(workload, problem, peers, repeats, limit, announce=lambda what: None
         Seconds.
     announce : callable
         Told what comes next.
+    stride : int
+        Of every ladder, each stride-th rung is climbed.
 
     Returns
     -------
@@ -136,7 +138,7 @@ def measure(workload, problem, peers, repeats, limit, announce=lambda what: None
             with quietly():
                 X = contender.data(problem)
                 _warm_up(contender, problem)
-                climb(contender, X, problem, workload.calls, limit, best, outcome)
+                climb(contender, X, problem, workload.calls, limit, best, outcome, stride)
             climbers.append((contender, X, outcome))
     best = _best([best] + [attempt.values for outcome in outcomes for attempt in outcome.attempts])
     for outcome in outcomes:
@@ -152,17 +154,20 @@ def measure(workload, problem, peers, repeats, limit, announce=lambda what: None
     return Result(workload.name, problem.X.shape, workload.target, workload.named, list(best), min(passes), outcomes)
 
 
-def climb(contender, X, problem, calls, limit, best, outcome):
+def climb(contender, X, problem, calls, limit, best, outcome, stride=1):
     """Climb a contender's ladders until the tightest precision is reached; fills the outcome."""
     for ladder in contender.ladders(problem):
-        outcome.note = _climb_one(contender, ladder, X, problem, calls, limit, best, outcome.attempts)
+        outcome.note = _climb_one(contender, ladder[::stride], X, problem, calls, limit, best, outcome.attempts)
         if any(attempt.suboptimality <= PRECISIONS[-1] for attempt in outcome.attempts):
             return
 
 
 def _climb_one(contender, ladder, X, problem, calls, limit, best, attempts):
     """Try settings from loose to tight, appending attempts; returns why it ended early, if it did."""
-    for setting in ladder:
+    foreseen = 0.0
+    for setting, tighter in zip(ladder, [*ladder[1:], ladder[-1]], strict=True):
+        if foreseen > limit:
+            return f"over {limit:g} s, not tried more tightly"
         try:
             with time_limit(limit if contender.interruptible else np.inf):
                 seconds, fitted = timed(contender, X, problem, setting, calls, limit)
@@ -177,8 +182,7 @@ def _climb_one(contender, ladder, X, problem, calls, limit, best, attempts):
         attempts.append(attempt)
         if attempt.suboptimality <= PRECISIONS[-1]:
             return ""
-        if seconds > limit:
-            return f"over {limit:g} s, not tried more tightly"
+        foreseen = contender.foreseen(seconds, setting, tighter)
     return ""
 
 

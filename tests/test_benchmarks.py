@@ -141,6 +141,44 @@ def test_a_peer_that_raises_is_reported():
     assert not outcome.attempts
 
 
+class Counting(Contender):
+    """Notes what is asked of it; never precise."""
+
+    ladder = (1, 2, 4, 8, 16)
+
+    def __init__(self, seconds):
+        self.asked, self.seconds = [], seconds
+
+    def fit(self, X, problem, setting):
+        self.asked.append(setting)
+        return [(np.zeros(4), 0.0)]
+
+    def foreseen(self, seconds, setting, tighter):
+        return self.seconds * tighter
+
+
+@pytest.mark.parametrize(
+    ("limit", "stride", "asked", "note"),
+    [
+        (100.0, 1, [1, 2, 4, 8, 16], ""),
+        (100.0, 3, [1, 8], ""),
+        (4.0, 1, [1, 2, 4], "over 4 s, not tried more tightly"),
+        (4.0, 2, [1, 4], "over 4 s, not tried more tightly"),
+    ],
+)
+def test_ladders_are_climbed_by_strides_and_up_to_what_is_sure_to_take_too_long(limit, stride, asked, note):
+    counting, outcome = Counting(1.0), Outcome("counting")
+    climb(counting, None, iris_problem("binary"), 1, limit, np.array([0.1]), outcome, stride)
+    assert counting.asked == [attempt.setting for attempt in outcome.attempts] == asked
+    assert outcome.note == note
+
+
+def test_saga_foresees_its_epochs_and_tolerances_take_at_least_as_long():
+    saga, lbfgs = (next(peer for peer in PEERS if peer.name == name) for name in ("saga", "lbfgs"))
+    assert saga.foreseen(0.2, 30, 300) == pytest.approx(2.0)
+    assert lbfgs.foreseen(0.2, 1e-4, 1e-6) == 0.2
+
+
 def test_a_limit_interrupts():
     def spin():
         while True:
@@ -212,6 +250,7 @@ def test_a_plot_is_drawn(tmp_path):
 
 def test_the_command_line(capsys):
     assert arguments(["--quick"]).repeats == 1
+    assert arguments(["--quick"]).stride > arguments([]).stride == 1
     assert arguments(["--only", "a", "--only", "b", "--limit", "5"]).only == ["a", "b"]
     assert main(["--list", "--only", "small"]) == 0
     assert capsys.readouterr().out.splitlines() == ["small: iris", "small: breast cancer", "small: wine"]
