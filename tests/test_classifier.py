@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -41,6 +42,42 @@ def test_a_search_in_two_processes_equals_one():
         for n_jobs in (1, 2)
     ]
     np.testing.assert_allclose(scores[0]["mean_test_score"], scores[1]["mean_test_score"], rtol=1e-9)
+
+
+LABELS = {
+    "integers": Y,
+    "list": Y.tolist(),
+    "small integers": Y.astype(np.int8),
+    "floats": Y.astype(float),
+    "strings": np.array(["a", "b", "c"])[Y],
+    "series": pd.Series(Y, index=np.arange(len(Y))[::-1]),
+    "booleans": Y == 1,
+}
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+def test_score_is_the_accuracy_whatever_the_labels_are(labels, weights):
+    classifier = CrossEntropyClassifier(C=0.01).fit(X, labels)
+    score = classifier.score(X, labels, weights)
+    assert score == pytest.approx(accuracy_score(labels, classifier.predict(X), sample_weight=weights), rel=1e-14)
+    assert 0.5 < score < 1
+    assert isinstance(score, float)
+
+
+def test_score_refuses_what_it_cannot_compare():
+    classifier = CrossEntropyClassifier()
+    with pytest.raises(NotFittedError):
+        classifier.score(X, Y)
+    classifier.fit(X, Y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        classifier.score(X, Y[:-1])
+    with pytest.raises(ValueError, match="mix"):
+        classifier.score(X, Y.astype(float) + 0.5)
+    with pytest.raises((ValueError, TypeError)):
+        classifier.score(X, LABELS["strings"])
+    with pytest.raises(ValueError, match="multilabel"):
+        classifier.score(X, np.eye(3, dtype=int)[Y])
 
 
 def test_calibration():
