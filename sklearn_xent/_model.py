@@ -195,15 +195,14 @@ def minimise_model(model, gradient, w, l1, accuracy, max_sweeps=300):
         The step ``x - w``; it descends.
     """
     descent = _Accelerated(model, gradient, w, l1)
-    first, patience, steady, since = None, STEADY, 0, 0
+    first, patience, steady, since, signs = None, STEADY, 0, 0, np.sign(w)
     for sweep in range(max_sweeps):
-        before = descent.x
         violation = descent.sweep()
         first = violation if first is None else first
         if violation <= accuracy * first:
             break
-        since += 1
-        steady = steady + 1 if np.array_equal(np.sign(before), np.sign(descent.x)) else 0
+        since, before, signs = since + 1, signs, np.sign(descent.x)
+        steady = steady + 1 if (signs == before).all() else 0
         if steady == patience or since == 8 * patience:
             descent.polish(max(sweep, LEAST_POLISH))
             # It was not the last face, or a singular one (one-hot columns): the next has to look more like it.
@@ -219,28 +218,33 @@ class _Accelerated:
 
     def __init__(self, model, gradient, w, l1):
         self.model, self.l1 = model, l1
-        self.metric = np.where(model.diagonal > 0, model.diagonal, np.inf)  # no curvature: the coordinate stays
-        self.curvature = 1.0  # largest of A seen, in that metric
+        diagonal = self.diagonal = model.diagonal
+        self.inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)  # no curvature: it stays
+        self.bounded(1.0)
         self.x, self.h = w, gradient
         self.y, self.h_y, self.t = w, gradient, 1.0
+
+    def bounded(self, curvature):
+        """Take `curvature` for the largest of A in the metric: step sizes follow."""
+        self.curvature, self.size = curvature, self.inverse / curvature
+        self.threshold = self.l1 * self.size
 
     def sweep(self):
         """Take one step; returns the squared distance, in the metric, that it moved."""
         while True:
-            metric = self.curvature * self.metric
-            step = soft_threshold(self.y - self.h_y / metric, self.l1 / metric) - self.y
-            product = self.model.product(step)
-            bend = np.vdot(step, product)
-            length = np.sum(np.where(step != 0, metric * np.square(step), 0))
+            step = soft_threshold(self.y - self.size * self.h_y, self.threshold) - self.y
+            product, weighted = self.model.product(step), self.diagonal * step
+            bend, length = np.vdot(step, product), self.curvature * np.vdot(step, weighted)
             if bend <= length * (1 + 1e-10):
                 break
-            self.curvature *= 1.2 * bend / length
+            self.bounded(self.curvature * 1.2 * bend / length)
         x, h = self.y + step, self.h_y + product
+        moved = x - self.x
         t = (1 + np.sqrt(1 + 4 * self.t**2)) / 2
-        if np.sum(np.where(step != 0, metric * step * (x - self.x), 0)) < 0:  # momentum points uphill
+        if np.vdot(weighted, moved) < 0:  # momentum points uphill
             self.t, t = 1.0, 1.0
         share = (self.t - 1) / t
-        self.y, self.h_y = x + share * (x - self.x), h + share * (h - self.h)
+        self.y, self.h_y = x + share * moved, h + share * (h - self.h)
         self.x, self.h, self.t = x, h, t
         return length
 
