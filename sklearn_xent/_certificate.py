@@ -21,7 +21,7 @@ from itertools import chain
 
 import numpy as np
 
-from sklearn_xent._costs import Costs
+from sklearn_xent._costs import DRAW, Costs
 from sklearn_xent._linalg import EPS, LOST
 from sklearn_xent._reductions import draw
 from sklearn_xent._threads import in_threads, row_blocks
@@ -127,8 +127,8 @@ class SampledDual:
         def of_runs(runs):
             return [function(run, design.rows(self.rows[run])) for run in runs]
 
-        work = len(self.rows) * point.W.size
-        return list(chain(*in_threads(of_runs, row_blocks(len(self.rows), design.shape[1]), work)))
+        copying = len(self.rows) * design.size / design.shape[0] * DRAW
+        return list(chain(*in_threads(of_runs, row_blocks(len(self.rows), design.shape[1]), copying)))
 
 
 def free_columns(objective):

@@ -9,7 +9,6 @@ from math import ceil, inf, log, log2
 
 from sklearn_xent._design import Dense
 
-READ = 0.18  # one stored number, once, from memory
 SCORE = 25.0  # one score and all that is computed of it in an iteration
 ENTRY = 15.0  # one entry of a row's curvature
 WEIGH = 0.5  # one number of a row, weighted for a Gram matrix
@@ -59,13 +58,12 @@ class Costs:
         self.n_blocks, self.order = objective.n_blocks, objective.hessian_order
         self.dimension = max(1, self.n_outputs * self.n_features)
         self.averages = objective.coupled and objective.penalty.smooth
-        self.multiply, self.gram = design.product_cost, design.gram_cost
+        self.number, self.gram = design.per_number(self.n_outputs), design.gram_cost
         self._plans = {}
 
     def one_pass(self, n_rows):
         """Scores along a direction, what is computed of them, and a gradient."""
-        numbers = n_rows * self.row
-        return OVERHEAD + 2 * numbers * (READ + self.multiply * self.n_outputs) + n_rows * self.n_outputs * SCORE
+        return OVERHEAD + 2 * n_rows * self.row * self.number + n_rows * self.n_outputs * SCORE
 
     def hessian(self, n_rows):
         """An explicit Hessian and its factors."""

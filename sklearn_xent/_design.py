@@ -15,8 +15,6 @@ from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
 
 # Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.
 
-PER_PRODUCT = 3  # multiplications of a dense product that take as long as one of a sparse product
-
 
 class Dense(Design):
     """X as a NumPy array of any float type, order and stride; converted by row blocks where BLAS could not take it."""
@@ -60,7 +58,7 @@ class Dense(Design):
             for rows in self._joined(blocks):
                 out[rows] = _product(self._block(rows), W)
 
-        in_threads(of_blocks, row_blocks(*self.shape), self.size * len(W))
+        in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(len(W)))
         return out
 
     def tdot(self, R):
@@ -70,7 +68,7 @@ class Dense(Design):
         def of_blocks(blocks):
             return sum(_transposed_product(self._block(rows), R[rows]) for rows in self._joined(blocks))
 
-        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * R.shape[1]))
+        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
 
     def gram(self, weights, n_weights, centre, scale):
         """Weighted Gram matrices of the centred, scaled columns, and their weighted sums.
@@ -106,7 +104,7 @@ class Dense(Design):
                     gram[k] += np.dot(weighted.T, weighted)  # one array twice: BLAS computes half of it (syrk)
             return gram, cross
 
-        parts = in_threads(of_blocks, blocks, self.size * n_weights * n_features)
+        parts = in_threads(of_blocks, blocks, self.size * n_weights * n_features * self.gram_cost)
         return sum(gram for gram, _ in parts), sum(cross for _, cross in parts)
 
     def row_products(self, centre, scale):
@@ -122,7 +120,7 @@ class Dense(Design):
             return total
 
         blocks = row_blocks(self.shape[1], self.shape[0], max(BLOCK_ELEMENTS, 512 * self.shape[0]))
-        return sum(in_threads(of_blocks, blocks, self.size * self.shape[0]))
+        return sum(in_threads(of_blocks, blocks, self.size * self.shape[0] * self.gram_cost))
 
     def dense_rows(self, rows, centre, scale):
         """Some rows (a slice), centred and scaled, as an array."""
@@ -138,7 +136,7 @@ class Dense(Design):
         def of_blocks(blocks):
             return sum(np.dot(R[rows].T, np.square(self.dense_rows(rows, centre, scale))) for rows in blocks)
 
-        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * R.shape[1]))
+        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
 
     def row_squares(self, centre, scale):
         """Squared norm of every centred, scaled row."""
@@ -166,7 +164,7 @@ class Dense(Design):
                 sums[1] += np.dot(weights[rows], np.square(centred, out=room))
             return sums
 
-        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size))
+        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(2)))
 
 
 def _product(block, W):
@@ -216,7 +214,7 @@ class Sparse(Design):
             for rows, X in parts:
                 out[rows] = X @ W
 
-        in_threads(of_parts, self._parts, PER_PRODUCT * out.shape[1] * self.size)
+        in_threads(of_parts, self._parts, self.size * self.per_number(out.shape[1]))
         return out
 
     def tdot(self, R):
@@ -226,7 +224,7 @@ class Sparse(Design):
         def of_parts(parts):
             return sum(X.T @ R[rows] for rows, X in parts)
 
-        return np.ascontiguousarray(sum(in_threads(of_parts, self._parts, PER_PRODUCT * R.shape[1] * self.size)).T)
+        return np.ascontiguousarray(sum(in_threads(of_parts, self._parts, self.size * self.per_number(R.shape[1]))).T)
 
     @cached_property
     def _parts(self):
@@ -256,7 +254,7 @@ class Sparse(Design):
                 total = total + these.sum(axis=0)
             return gram, cross, total
 
-        parts = in_threads(of_parts, self._parts, PER_PRODUCT * self.size * n_weights)
+        parts = in_threads(of_parts, self._parts, self.size * n_weights * self.gram_cost)
         gram, cross, total = (sum(shares) for shares in zip(*parts, strict=True))
         if centre.any():
             cross -= total[:, None] * centre
@@ -278,7 +276,7 @@ class Sparse(Design):
         def of_parts(parts):
             return sum(np.stack([X.T @ R[rows], _squared(X).T @ R[rows]]) for rows, X in parts)
 
-        first, second = sum(in_threads(of_parts, self._parts, PER_PRODUCT * self.size * R.shape[1]))
+        first, second = sum(in_threads(of_parts, self._parts, self.size * self.per_number(2 * R.shape[1])))
         return np.ascontiguousarray((second + centre[:, None] * (centre[:, None] * R.sum(axis=0) - 2 * first)).T)
 
     def row_squares(self, centre, scale):
@@ -298,7 +296,7 @@ class Sparse(Design):
         def of_parts(parts):
             return [X[:, columns].tocsr() for _, X in parts]
 
-        X = sparse.vstack(list(chain(*in_threads(of_parts, self._parts, PER_PRODUCT * self.size))), format="csr")
+        X = sparse.vstack(list(chain(*in_threads(of_parts, self._parts, self.size * self.per_number(2)))), format="csr")
         origin = np.broadcast_to(self.origin, self.shape[1])[columns]
         return Sparse(X, self.meter, self.share * len(columns) / max(self.shape[1], 1), origin)
 
@@ -331,7 +329,7 @@ class Sparse(Design):
         def of_parts(parts):
             return sum(np.stack([X.T @ weights[rows], _squared(X).T @ weights[rows]]) for rows, X in parts)
 
-        return sum(in_threads(of_parts, self._parts, PER_PRODUCT * self.size))
+        return sum(in_threads(of_parts, self._parts, self.size * self.per_number(2)))
 
 
 def _squared(X):

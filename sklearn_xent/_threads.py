@@ -19,7 +19,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 BLOCK_ELEMENTS = 2**16  # half a MiB of float64: a block and what is made of it stay in a level-2 cache
-WORTH_THREADS = 300_000  # multiplications, about a tenth of a millisecond: several times what handing work over costs
+WORTH_THREADS = 100_000  # nanoseconds: several times what handing work over costs
 WORTH_LIMITS = 50_000  # multiplications in one read of the data, below which no BLAS would start a thread
 
 _threads = ContextVar("threads", default=(None, 1))  # a pool, and how many threads with the one that uses it
@@ -83,7 +83,7 @@ def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
     return tuple(slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
-def in_threads(function, items, work):
+def in_threads(function, items, nanoseconds):
     """Apply `function` to consecutive parts of the list `items`, one part a thread of the team.
 
     Parameters
@@ -91,8 +91,8 @@ def in_threads(function, items, work):
     function : callable
         Takes a list; releases the interpreter's lock in what it does.
     items : list
-    work : int
-        Multiplications in all: little work stays in this thread.
+    nanoseconds : float
+        What it takes, about, as measured for `_costs`: little work stays in this thread.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def in_threads(function, items, work):
         What the calls returned, in order.
     """
     pool, available = _threads.get()
-    n_threads = min(available, len(items)) if work >= WORTH_THREADS else 1
+    n_threads = min(available, len(items)) if nanoseconds >= WORTH_THREADS else 1
     if n_threads <= 1:
         return [function(items)]
     bounds = [len(items) * k // n_threads for k in range(n_threads + 1)]
