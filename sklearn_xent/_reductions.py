@@ -141,6 +141,8 @@ def working_set(point, growth=4, least=100):
 class Nest:
     """Objectives of working sets, each cut out of the last where it is a part of that: towards the end they shrink.
 
+    So is `model`, an explicit Hessian that somebody left for a later working set; None where that has other columns.
+
     Parameters
     ----------
     objective : Objective
@@ -149,12 +151,13 @@ class Nest:
 
     def __init__(self, objective):
         self.whole = self.last = objective
-        self.columns = np.arange(objective.shape[1])
+        self.columns, self.model = np.arange(objective.shape[1]), None
 
     def restrict(self, columns):
         """Return the objective of some of the columns (ascending indices)."""
         places = np.searchsorted(self.columns, columns)
         inside = len(columns) == 0 or (places[-1] < len(self.columns) and np.array_equal(self.columns[places], columns))
         self.last = self.last.restrict(places) if inside else self.whole.restrict(columns)
+        self.model = self.model.restrict(places) if inside and self.model else None
         self.columns = columns
         return self.last

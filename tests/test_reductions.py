@@ -9,6 +9,7 @@ from sklearn.datasets import make_classification
 from sklearn_xent import CrossEntropyClassifier, _costs, _targets
 from sklearn_xent._costs import Costs
 from sklearn_xent._design import as_design
+from sklearn_xent._model import ExplicitModel
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._reductions import Nest, sample
@@ -170,6 +171,41 @@ def test_nested_working_sets_are_those_of_the_whole(container):
         np.testing.assert_array_equal(part.scale, direct.scale)
         np.testing.assert_array_equal(part.centre, direct.centre)
         assert part.design.share == pytest.approx(direct.design.share, rel=1e-12)
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+def test_a_nested_working_set_takes_its_hessian_along(multi_class):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 8)), rng.integers(0, 3, 60)
+    nest, point = Nest(objective_of(X, y, multi_class=multi_class)), None
+    for columns, inside in (([0, 2, 3, 7], False), ([2, 7], True), ([7], True), ([1, 7], False)):
+        part = nest.restrict(np.array(columns))
+        point = part.at(np.zeros(part.shape), np.zeros(part.shape[0]))
+        expected = ExplicitModel.at(point)
+        if inside:
+            np.testing.assert_allclose(nest.model.blocks, expected.blocks, atol=1e-14)
+        else:
+            assert nest.model is None
+            nest.model = expected
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+def test_the_last_hessian_serves_once_more_where_that_is_enough(multi_class, container, monkeypatch):
+    made, at = [], ExplicitModel.at
+    monkeypatch.setattr(ExplicitModel, "at", lambda point: made.append(point) or at(point))
+    X, y = make_classification(400, 12, n_informative=6, n_classes=3, random_state=0)
+    params = {"C": 0.1, "l1_ratio": 1.0, "multi_class": multi_class, "solver": "newton"}
+    best = CrossEntropyClassifier(tol=1e-14, **params).fit(X, y).history_["objective"][-1]
+    saved = 0
+    for tol in 10.0 ** -np.arange(3, 12):
+        made.clear()
+        fit = CrossEntropyClassifier(tol=tol, **params).fit(container(X), y)
+        assert fit.status_ == "converged"
+        assert fit.history_["objective"][-1] - best <= fit.optimality_gap_
+        saved += fit.n_iter_[0] - len(made)
+        assert len(made) >= 3  # far off, every step has its own
+    assert saved >= 2
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
