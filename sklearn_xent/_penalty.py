@@ -5,7 +5,7 @@ import numpy as np
 
 def soft_threshold(x, threshold):
     """Shrink `x` towards zero by `threshold`: the prox of ``threshold * |x|``."""
-    return x - np.maximum(np.minimum(x, threshold), -threshold)  # half of what `np.clip` takes for a short array
+    return x - x.clip(-threshold, threshold)
 
 
 class ElasticNet:
