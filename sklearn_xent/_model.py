@@ -13,6 +13,8 @@ from sklearn_xent._linalg import EPS, conjugate_gradients, relative, spd_solve
 from sklearn_xent._penalty import soft_threshold
 
 STEADY = 3  # sweeps without a change of signs after which the face is taken for the last
+FLAT = 1e-4  # of the l1 strength: slope that a Newton step leaves where columns are collinear
+MOST_WALKS = 10  # to smaller faces at a time, each of which costs two solves
 LEAST_POLISH = 20  # products that a Newton step on a face may cost; later as many as there were sweeps
 
 
@@ -249,20 +251,59 @@ class _Accelerated:
         return length
 
     def polish(self, most):
-        """Newton step on the face of x, flipping signs set to zero, as long as descends; up to the first flip it does.
+        """Newton steps on the face of x, and walks to smaller faces where the model is flat on it.
 
         An operator solves with `most` products at most: a face that is not the last is not worth more than finding the next.
         """
-        x, h, l1 = self.x, self.h, self.l1
-        newton = self.model.solve(-(h + l1 * np.sign(x)), x != 0, most)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            first_flip = np.min(np.where(x * newton < 0, -x / newton, np.inf))
-        for t in (1.0, 0.5, 0.25, 0.1, min(first_flip * (1 + 1e-12), 1.0)):
-            end = np.where(np.sign(x + t * newton) == np.sign(x), x + t * newton, 0.0)
-            step = end - x
-            product = self.model.product(step)
-            change = np.vdot(h, step) + np.vdot(step, product) / 2 + np.sum(l1 * (np.abs(end) - np.abs(x)))
-            if change <= 0:
-                self.x, self.h = end, h + product
-                self.y, self.h_y, self.t = self.x, self.h, 1.0
+        for _ in range(MOST_WALKS):
+            if not (self._newton(most) and self.model.exact and self._walk()):
                 break
+
+    def _newton(self, most):
+        """Newton step on the face, flipping signs set to zero, as long as descends; up to the first flip it does.
+
+        Returns whether it stayed on the face.
+        """
+        face, x = self.x != 0, self.x
+        newton = self.model.solve(self._descent(), face, most)
+        first_flip = np.min(_crossings(x, newton), initial=np.inf)
+        for t in (1.0, 0.5, 0.25, 0.1, min(first_flip * (1 + 1e-12), 1.0)):
+            if self._move(np.where(np.sign(x + t * newton) == np.sign(x), x + t * newton, 0.0)):
+                break
+        return bool(((self.x != 0) == face).all())
+
+    def _walk(self):
+        """Go down where collinear columns leave the model flat, as far as the l1 norm falls; returns whether there was such a way.
+
+        Where the columns of a category sum to one, beside an intercept, no Newton step shifts their coefficients to their
+        median, and the slope towards it is no larger than the l1 strength: sweeps would take forever.
+        """
+        left, x = self._descent(), self.x
+        if not (np.abs(left) > FLAT * self.l1).any():
+            return False
+        d = left - self.model.solve(self.model.product(left), x != 0)
+        crossings = _crossings(x, d)
+        order = np.argsort(crossings, axis=None)
+        slopes = np.cumsum((2 * self.l1 * np.abs(d)).ravel()[order]) - np.vdot(left, d)  # beyond each coefficient's zero
+        t = crossings.ravel()[order][np.argmax(slopes >= 0)]
+        return bool(np.isfinite(t)) and self._move(np.where(crossings == t, 0.0, x + t * d))
+
+    def _descent(self):
+        """Negative gradient of the model with the l1 term on the face of x; zero elsewhere."""
+        return np.where(self.x != 0, -(self.h + self.l1 * np.sign(self.x)), 0.0)
+
+    def _move(self, end):
+        """Go to `end` and return True, unless that ascends."""
+        step = end - self.x
+        product = self.model.product(step)
+        change = np.vdot(self.h, step) + np.vdot(step, product) / 2 + np.sum(self.l1 * (np.abs(end) - np.abs(self.x)))
+        if change <= 0:
+            self.x, self.h = end, self.h + product
+            self.y, self.h_y, self.t = self.x, self.h, 1.0
+        return bool(change <= 0)
+
+
+def _crossings(x, d):
+    """For each coefficient the t > 0 at which ``x + t d`` is zero; inf of those that never are."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(x * d < 0, -x / d, np.inf)
