@@ -95,7 +95,7 @@ class Monitor:
         self.status, self.gap, self.interruption = None, np.inf, None
         self.best, self.best_gap, self._best_at = None, np.inf, 0
         self.n_iter = -1
-        self._lowest, self._idle = np.inf, 0
+        self._lowest, self.idle = np.inf, 0
         self._floor = 0.0  # cross-entropy and penalty are never negative
         self._noted = 0  # how many iterates, the first ones, were not certified
         self._started = time.perf_counter()
@@ -113,7 +113,7 @@ class Monitor:
             self.status = Status.CONVERGED
         elif self.n_iter >= self.max_iter:
             self.status = Status.MAX_ITER
-        elif self._idle >= self.patience:
+        elif self.idle >= self.patience:
             self.status = Status.STALLED
         return self.status is not None
 
@@ -219,7 +219,7 @@ class Monitor:
     def _watch_progress(self, point, gap):
         lower = point.value < self._lowest * (1 - ROUNDING)  # the objective is never negative
         closer = gap < 0.9 * self.best_gap
-        self._idle = 0 if self.best is None or lower or closer else self._idle + 1
+        self.idle = 0 if self.best is None or lower or closer else self.idle + 1
         if self.best is None or gap < self.best_gap:
             self.best, self.best_gap, self._best_at = point, gap, self.n_iter
         self._lowest = min(self._lowest, point.value)

@@ -260,50 +260,54 @@ class _Accelerated:
                 break
 
     def _newton(self, most):
-        """Newton step on the face, flipping signs set to zero, as long as descends; up to the first flip it does.
+        """Newton step on the face, flipping signs set to zero, as long as descends; or as far along it as it goes down.
 
         Returns whether it stayed on the face.
         """
         face, x = self.x != 0, self.x
         newton = self.model.solve(self._descent(), face, most)
-        first_flip = np.min(_crossings(x, newton), initial=np.inf)
-        for t in (1.0, 0.5, 0.25, 0.1, min(first_flip * (1 + 1e-12), 1.0)):
+        for t in (1.0, 0.5, 0.25, 0.1):
             if self._move(np.where(np.sign(x + t * newton) == np.sign(x), x + t * newton, 0.0)):
                 break
+        else:
+            self._move(self._lowest(newton))
         return bool(((self.x != 0) == face).all())
 
     def _walk(self):
-        """Go down where collinear columns leave the model flat, as far as the l1 norm falls; returns whether there was such a way.
+        """Go down where collinear columns leave the model flat, as far as the l1 norm falls; returns whether there was a way.
 
         Where the columns of a category sum to one, beside an intercept, no Newton step shifts their coefficients to their
         median, and the slope towards it is no larger than the l1 strength: sweeps would take forever.
         """
-        left, x = self._descent(), self.x
+        left = self._descent()
         if not (np.abs(left) > FLAT * self.l1).any():
             return False
-        d = left - self.model.solve(self.model.product(left), x != 0)
-        crossings = _crossings(x, d)
-        order = np.argsort(crossings, axis=None)
-        slopes = np.cumsum((2 * self.l1 * np.abs(d)).ravel()[order]) - np.vdot(left, d)  # beyond each coefficient's zero
-        t = crossings.ravel()[order][np.argmax(slopes >= 0)]
-        return bool(np.isfinite(t)) and self._move(np.where(crossings == t, 0.0, x + t * d))
+        return self._move(self._lowest(left - self.model.solve(self.model.product(left), self.x != 0)))
 
     def _descent(self):
         """Negative gradient of the model with the l1 term on the face of x; zero elsewhere."""
         return np.where(self.x != 0, -(self.h + self.l1 * np.sign(self.x)), 0.0)
 
+    def _lowest(self, d):
+        """The lowest place in a direction d on the face: on a parabola between two zeros of coefficients, or at one of them."""
+        x, slope, bend = self.x, -np.vdot(self._descent(), d), max(np.vdot(d, self.model.product(d)), 0.0)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            zeros = np.where(x * d < 0, -x / d, np.inf)
+            order = np.argsort(zeros, axis=None)
+            slopes = slope + np.cumsum(np.append(0, (2 * self.l1 * np.abs(d)).ravel()[order]))  # of each parabola at t = 0
+            ends = np.append(zeros.ravel()[order], np.inf)
+            lowest = np.where(slopes < 0, -slopes / bend, 0.0)
+        piece = np.argmax(lowest <= ends)
+        t = lowest[piece] if piece == 0 else max(lowest[piece], ends[piece - 1])
+        return np.where(zeros == t, 0.0, x + t * d) if np.isfinite(t) else x
+
     def _move(self, end):
-        """Go to `end` and return True, unless that ascends."""
+        """Go to `end` and return True, if that is elsewhere and no higher."""
         step = end - self.x
         product = self.model.product(step)
         change = np.vdot(self.h, step) + np.vdot(step, product) / 2 + np.sum(self.l1 * (np.abs(end) - np.abs(self.x)))
-        if change <= 0:
-            self.x, self.h = end, self.h + product
-            self.y, self.h_y, self.t = self.x, self.h, 1.0
-        return bool(change <= 0)
-
-
-def _crossings(x, d):
-    """For each coefficient the t > 0 at which ``x + t d`` is zero; inf of those that never are."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.where(x * d < 0, -x / d, np.inf)
+        if change > 0 or not step.any():
+            return False
+        self.x, self.h = end, self.h + product
+        self.y, self.h_y, self.t = self.x, self.h, 1.0
+        return True
