@@ -24,7 +24,9 @@ def arguments(given=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Time to equal precision, against every peer.")
     parser.add_argument("--only", action="append", metavar="TEXT", help="workloads whose name contains TEXT; may be repeated")
     parser.add_argument(
-        "--quick", action="store_true", help="small sizes, one repeat; checks that everybody agrees on the optimum"
+        "--quick",
+        action="store_true",
+        help="small sizes, one repeat, every third rung; checks that everybody agrees on the optimum",
     )
     parser.add_argument(
         "--repeats", type=int, help=f"timings a contender (default: {FULL['repeats']}, quick: {QUICK['repeats']})"
@@ -48,6 +50,8 @@ def arguments(given=None):
     for name, value in (QUICK if options.quick else FULL).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
+    if options.stride < 1:
+        parser.error(f"--stride must be at least 1; got {options.stride}.")
     return options
 
 
@@ -62,7 +66,7 @@ def main(given=None):
         print("\n".join(workload.name for workload in (chosen or WORKLOADS)))
         return 0 if options.list else 2
     options.output.mkdir(parents=True, exist_ok=True)
-    conditions = report.conditions(options.repeats, options.limit)
+    conditions = report.conditions(options.repeats, options.limit, options.stride)
     results = run(chosen, options, conditions)
     print(
         report.markdown(results, conditions) if len(results) == 1 else f"{report.summary(results)}\n\n{report.verdict(results)}"

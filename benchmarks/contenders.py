@@ -81,7 +81,7 @@ class Contender:
         yield problem.C, *self.coefficients(fitted)
 
     def foreseen(self, seconds, setting, tighter):
-        """How long the tighter setting takes at least, where this one took so many seconds."""
+        """How long a tighter setting will take, about, where this one took so many seconds: no less."""
         return seconds
 
     def passes(self, fitted):

@@ -2,7 +2,7 @@
 
 Seconds are of ``fit`` alone. A contender's time to a precision is the median time of the loosest rung of its ladder whose
 objective, computed here, is within that precision of the best objective that anybody found. A rung that takes longer than the
-limit is interrupted where that is possible, and none is tried that is sure to.
+limit is interrupted where that is possible, and none is tried that is expected to.
 """
 
 import contextlib
@@ -164,9 +164,9 @@ def climb(contender, X, problem, calls, limit, best, outcome, stride=1):
 
 def _climb_one(contender, ladder, X, problem, calls, limit, best, attempts):
     """Try settings from loose to tight, appending attempts; returns why it ended early, if it did."""
-    foreseen = 0.0
-    for setting, tighter in zip(ladder, [*ladder[1:], ladder[-1]], strict=True):
-        if foreseen > limit:
+    seconds, before = 0.0, ladder[0]
+    for setting in ladder:
+        if contender.foreseen(seconds, before, setting) > limit:
             return f"over {limit:g} s, not tried more tightly"
         try:
             with time_limit(limit if contender.interruptible else np.inf):
@@ -182,7 +182,7 @@ def _climb_one(contender, ladder, X, problem, calls, limit, best, attempts):
         attempts.append(attempt)
         if attempt.suboptimality <= PRECISIONS[-1]:
             return ""
-        foreseen = contender.foreseen(seconds, setting, tighter)
+        before = setting
     return ""
 
 

@@ -49,7 +49,7 @@ class Saga(ScikitLearn):
         return {"max_iter": setting, "tol": 1e-15}
 
     def foreseen(self, seconds, setting, tighter):
-        """An epoch takes as long as any other."""
+        """An epoch takes about as long as any other."""
         return seconds * tighter / setting
 
 

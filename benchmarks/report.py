@@ -134,7 +134,7 @@ def setting(attempt):
     return " / ".join(f"{part:g}" for part in np.atleast_1d(attempt.setting)) if attempt else ABSENT
 
 
-def conditions(repeats, limit):
+def conditions(repeats, limit, stride=1):
     """Return what a reader needs to repeat the run: versions, cores, repeats."""
     versions = {"Python": platform.python_version(), "sklearn-xent": sklearn_xent.__version__}
     for package in PACKAGES:
@@ -143,7 +143,13 @@ def conditions(repeats, limit):
         except metadata.PackageNotFoundError:
             versions[package] = "not installed"
     blas = {f"{pool['internal_api']} {pool['version']}" for pool in threadpool_info() if pool["user_api"] == "blas"}
-    return versions | {"BLAS": ", ".join(sorted(blas)), "cores": os.cpu_count(), "repeats": repeats, "limit": f"{limit:g} s"}
+    return versions | {
+        "BLAS": ", ".join(sorted(blas)),
+        "cores": os.cpu_count(),
+        "repeats": repeats,
+        "limit": f"{limit:g} s",
+        "stride": stride,
+    }
 
 
 def as_json(results, conditions):

@@ -1,6 +1,6 @@
-"""What things cost: the model by which solvers choose samples and Hessians.
+"""What things cost: the model by which solvers choose samples and Hessians, and by which threads are worth their while.
 
-In nanoseconds of the machine it was measured on (two cores, float64); only ratios matter, and they vary little
+In nanoseconds of the machine it was measured on (two cores, float64); to the solvers only ratios matter, and they vary little
 between machines. ``python -m benchmarks --costs`` prints predictions beside measurements.
 """
 
@@ -58,12 +58,12 @@ class Costs:
         self.n_blocks, self.order = objective.n_blocks, objective.hessian_order
         self.dimension = max(1, self.n_outputs * self.n_features)
         self.averages = objective.coupled and objective.penalty.smooth
-        self.number, self.gram = design.per_number(self.n_outputs), design.gram_cost
+        self.per_number, self.gram = design.per_number(self.n_outputs), design.gram_cost
         self._plans = {}
 
     def one_pass(self, n_rows):
         """Scores along a direction, what is computed of them, and a gradient."""
-        return OVERHEAD + 2 * n_rows * self.row * self.number + n_rows * self.n_outputs * SCORE
+        return OVERHEAD + 2 * n_rows * self.row * self.per_number + n_rows * self.n_outputs * SCORE
 
     def hessian(self, n_rows):
         """An explicit Hessian and its factors."""

@@ -214,7 +214,7 @@ class Sparse(Design):
             for rows, X in parts:
                 out[rows] = X @ W
 
-        in_threads(of_parts, self._parts, self.size * self.per_number(out.shape[1]))
+        in_threads(of_parts, self._parts)
         return out
 
     def tdot(self, R):
@@ -224,7 +224,7 @@ class Sparse(Design):
         def of_parts(parts):
             return sum(X.T @ R[rows] for rows, X in parts)
 
-        return np.ascontiguousarray(sum(in_threads(of_parts, self._parts, self.size * self.per_number(R.shape[1]))).T)
+        return np.ascontiguousarray(sum(in_threads(of_parts, self._parts)).T)
 
     @cached_property
     def _parts(self):
@@ -254,7 +254,7 @@ class Sparse(Design):
                 total = total + these.sum(axis=0)
             return gram, cross, total
 
-        parts = in_threads(of_parts, self._parts, self.size * n_weights * self.gram_cost)
+        parts = in_threads(of_parts, self._parts)
         gram, cross, total = (sum(shares) for shares in zip(*parts, strict=True))
         if centre.any():
             cross -= total[:, None] * centre
@@ -276,7 +276,7 @@ class Sparse(Design):
         def of_parts(parts):
             return sum(np.stack([X.T @ R[rows], _squared(X).T @ R[rows]]) for rows, X in parts)
 
-        first, second = sum(in_threads(of_parts, self._parts, self.size * self.per_number(2 * R.shape[1])))
+        first, second = sum(in_threads(of_parts, self._parts))
         return np.ascontiguousarray((second + centre[:, None] * (centre[:, None] * R.sum(axis=0) - 2 * first)).T)
 
     def row_squares(self, centre, scale):
@@ -296,7 +296,7 @@ class Sparse(Design):
         def of_parts(parts):
             return [X[:, columns].tocsr() for _, X in parts]
 
-        X = sparse.vstack(list(chain(*in_threads(of_parts, self._parts, self.size * self.per_number(2)))), format="csr")
+        X = sparse.vstack(list(chain(*in_threads(of_parts, self._parts))), format="csr")
         origin = np.broadcast_to(self.origin, self.shape[1])[columns]
         return Sparse(X, self.meter, self.share * len(columns) / max(self.shape[1], 1), origin)
 
@@ -329,7 +329,7 @@ class Sparse(Design):
         def of_parts(parts):
             return sum(np.stack([X.T @ weights[rows], _squared(X).T @ weights[rows]]) for rows, X in parts)
 
-        return sum(in_threads(of_parts, self._parts, self.size * self.per_number(2)))
+        return sum(in_threads(of_parts, self._parts))
 
 
 def _squared(X):

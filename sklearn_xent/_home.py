@@ -42,7 +42,6 @@ class Design:
         self.meter = Meter() if meter is None else meter
 
     origin = 0.0  # what was subtracted from every row
-    product_cost = 0.0  # nanoseconds a multiplication, see `_costs`
 
     def per_number(self, n_outputs):
         """Nanoseconds that a product with so many vectors takes, about, for each stored number."""

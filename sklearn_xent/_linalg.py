@@ -146,7 +146,7 @@ def spd_solve(A, b):
     diagonal, lost, x = A.diagonal(), LOST * len(A) * EPS, np.zeros(len(b))
     if not diagonal.any():
         return x
-    root = np.divide(1, np.sqrt(diagonal), out=np.zeros(len(A)), where=diagonal > 0)
+    root = np.divide(1, np.sqrt(np.maximum(diagonal, 0)), out=np.zeros(len(A)), where=diagonal > 0)  # below: rounding
     scaled = A * root[:, None] * root
     factor, failed = linalg.lapack.dpotrf(scaled.T, lower=True, clean=False)
     if not failed and np.min(factor.diagonal(), initial=1.0) ** 2 >= lost:

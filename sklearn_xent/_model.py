@@ -1,19 +1,20 @@
 """Newton's quadratic model with an l1 term: ``<g, x - w> + <x - w, A (x - w)> / 2 + sum l1 |x|``.
 
 Accelerated proximal gradient in the metric of A's diagonal finds the face (zeros and signs) of the minimiser; a Newton
-step on the face lands on it. The model is explicit (`ExplicitModel`) or an
-operator (`ImplicitModel`); both answer `product`, `diagonal` and `solve` on a face.
+step on the face lands on it. Where collinear columns leave the model flat there, a walk leads to a smaller face. The
+model is explicit (`ExplicitModel`) or an operator (`ImplicitModel`); both answer `product`, `diagonal` and `solve` on a
+face.
 """
 
 from functools import cached_property
 
 import numpy as np
 
-from sklearn_xent._linalg import EPS, conjugate_gradients, relative, spd_solve
+from sklearn_xent._linalg import EPS, LOST, conjugate_gradients, relative, spd_solve
 from sklearn_xent._penalty import soft_threshold
 
 STEADY = 3  # sweeps without a change of signs after which the face is taken for the last
-FLAT = 1e-4  # of the l1 strength: slope that a Newton step leaves where columns are collinear
+FLAT = 1e-8  # of the l1 strength: slope that a Newton step leaves where columns are collinear; elsewhere it is rounding
 MOST_WALKS = 10  # to smaller faces at a time, each of which costs two solves
 LEAST_POLISH = 20  # products that a Newton step on a face may cost; later as many as there were sweeps
 
@@ -46,6 +47,10 @@ class ExplicitModel(_HessianModel):
         """Return the model at a point."""
         return cls(point.hessian(), point.W.shape)
 
+    @property
+    def n_blocks(self):
+        return len(self.blocks)
+
     @cached_property
     def diagonal(self):
         return np.einsum("bii->bi", self.blocks).reshape(self.shape)
@@ -70,7 +75,8 @@ class ExplicitModel(_HessianModel):
         bends = np.matmul(self.blocks, self._by_block(step)[:, :, None])[:, :, 0]
         self.blocks = self.blocks.copy()  # copies of the model keep theirs
         for block, s, y, bend in zip(self.blocks, self._by_block(step), self._by_block(change), bends, strict=True):
-            if (s @ y > EPS * (s @ bend)) and s @ bend > 0:
+            least = LOST * EPS * (s @ (block.diagonal() * s))  # below, either is rounding: columns are collinear
+            if s @ bend > least and s @ y > max(least, EPS * (s @ bend)):
                 block += np.outer(y, y) / (s @ y)
                 block -= np.outer(bend, bend) / (s @ bend)
         self.__dict__.pop("diagonal", None)
@@ -153,6 +159,8 @@ class ImplicitModel:
     """
 
     exact = False
+    #: Blocks that its product is known to have.
+    n_blocks = 1
     #: A step from conjugate gradients stopped early is no better for being made longer: text with a weak penalty took
     #: half as many passes again.
     flatness = 1 / 2
@@ -207,8 +215,8 @@ def minimise_model(model, gradient, w, l1, accuracy, max_sweeps=300):
         steady = steady + 1 if (signs == before).all() else 0
         if steady == patience or since == 8 * patience:
             descent.polish(max(sweep, LEAST_POLISH))
-            # It was not the last face, or a singular one (one-hot columns): the next has to look more like it.
-            patience, steady, since = 2 * patience, 0, 0
+            # If it was not the last face, the next has to look more like it.
+            patience, steady, since, signs = 2 * patience, 0, 0, np.sign(descent.x)
     return descent.x - w
 
 
@@ -221,25 +229,26 @@ class _Accelerated:
     def __init__(self, model, gradient, w, l1):
         self.model, self.l1 = model, l1
         diagonal = self.diagonal = model.diagonal
-        self.inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)  # no curvature: it stays
-        self.bounded(1.0)
+        curved = diagonal > np.finfo(float).tiny  # what has no curvature stays
+        self.inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=curved)
+        self.bound(1.0)
         self.x, self.h = w, gradient
         self.y, self.h_y, self.t = w, gradient, 1.0
 
-    def bounded(self, curvature):
+    def bound(self, curvature):
         """Take `curvature` for the largest of A in the metric: step sizes follow."""
-        self.curvature, self.size = curvature, self.inverse / curvature
-        self.threshold = self.l1 * self.size
+        self.curvature, self.sizes = curvature, self.inverse / curvature
+        self.threshold = self.l1 * self.sizes
 
     def sweep(self):
         """Take one step; returns the squared distance, in the metric, that it moved."""
         while True:
-            step = soft_threshold(self.y - self.size * self.h_y, self.threshold) - self.y
+            step = soft_threshold(self.y - self.sizes * self.h_y, self.threshold) - self.y
             product, weighted = self.model.product(step), self.diagonal * step
             bend, length = np.vdot(step, product), self.curvature * np.vdot(step, weighted)
-            if bend <= length * (1 + 1e-10):
+            if not bend > length * (1 + 1e-10):
                 break
-            self.bounded(self.curvature * 1.2 * bend / length)
+            self.bound(self.curvature * 1.2 * bend / length)
         x, h = self.y + step, self.h_y + product
         moved = x - self.x
         t = (1 + np.sqrt(1 + 4 * self.t**2)) / 2
@@ -289,25 +298,34 @@ class _Accelerated:
         return np.where(self.x != 0, -(self.h + self.l1 * np.sign(self.x)), 0.0)
 
     def _lowest(self, d):
-        """The lowest place in a direction d on the face: on a parabola between two zeros of coefficients, or at one of them."""
-        x, slope, bend = self.x, -np.vdot(self._descent(), d), max(np.vdot(d, self.model.product(d)), 0.0)
+        """The lowest place in a direction d on the face, of each block by itself.
+
+        Zeros of coefficients divide the way into pieces of parabolas: it is at the least of one, or where one begins.
+        """
+        shape = (self.model.n_blocks, -1)
+        x, d, rise = (v.reshape(shape) for v in (self.x, d, -self._descent() * d))
+        bend = np.maximum((d * self.model.product(d.reshape(self.x.shape)).reshape(shape)).sum(axis=1, keepdims=True), 0)
+        kinks = (2 * self.l1 * np.abs(d).reshape(self.x.shape)).reshape(shape)
+        none, never = np.zeros((len(x), 1)), np.full((len(x), 1), np.inf)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             zeros = np.where(x * d < 0, -x / d, np.inf)
-            order = np.argsort(zeros, axis=None)
-            slopes = slope + np.cumsum(np.append(0, (2 * self.l1 * np.abs(d)).ravel()[order]))  # of each parabola at t = 0
-            ends = np.append(zeros.ravel()[order], np.inf)
-            lowest = np.where(slopes < 0, -slopes / bend, 0.0)
-        piece = np.argmax(lowest <= ends)
-        t = lowest[piece] if piece == 0 else max(lowest[piece], ends[piece - 1])
-        return np.where(zeros == t, 0.0, x + t * d) if np.isfinite(t) else x
+            order = np.argsort(zeros, axis=1)
+            kinks, inner = np.take_along_axis(kinks, order, axis=1), np.take_along_axis(zeros, order, axis=1)
+            slopes = rise.sum(axis=1, keepdims=True) + np.cumsum(np.hstack([none, kinks]), axis=1)  # of each parabola at t = 0
+            least = np.maximum(np.where(slopes < 0, -slopes / bend, 0.0), np.hstack([none, inner]))
+        piece = np.argmax(least <= np.hstack([inner, never]), axis=1)
+        t = np.take_along_axis(least, piece[:, None], axis=1)
+        t = np.where(np.isfinite(t), t, 0.0)
+        return np.where(zeros == t, 0.0, x + t * d).reshape(self.x.shape)
 
     def _move(self, end):
         """Go to `end` and return True, if that is elsewhere and no higher."""
         step = end - self.x
+        if not step.any():
+            return False
         product = self.model.product(step)
         change = np.vdot(self.h, step) + np.vdot(step, product) / 2 + np.sum(self.l1 * (np.abs(end) - np.abs(self.x)))
-        if change > 0 or not step.any():
-            return False
-        self.x, self.h = end, self.h + product
-        self.y, self.h_y, self.t = self.x, self.h, 1.0
-        return True
+        if change <= 0:
+            self.x, self.h = end, self.h + product
+            self.y, self.h_y, self.t = self.x, self.h, 1.0
+        return bool(change <= 0)

@@ -18,8 +18,6 @@ from sklearn_xent._line import Evaluation
 from sklearn_xent._point import Origin, Point
 from sklearn_xent._threads import in_threads, row_blocks
 
-ELEMENT = 8.0  # nanoseconds: what is computed of one score in one sweep
-
 
 class Objective:
     """Weighted cross-entropy plus elastic net on one design.
@@ -305,10 +303,10 @@ class Objective:
     def over_rows(self, of_block, width=None):
         """Results of a function of a slice of rows, for all blocks of `width` numbers a row; in threads where that pays."""
         n_rows, width = len(self.weights), width or self.shape[0]
-        blocks, work = row_blocks(n_rows, width), n_rows * width * ELEMENT
+        blocks = row_blocks(n_rows, width)
         if len(blocks) == 1:
             return [of_block(blocks[0])]
-        return list(chain(*in_threads(lambda blocks: [of_block(rows) for rows in blocks], blocks, work)))
+        return list(chain(*in_threads(lambda blocks: [of_block(rows) for rows in blocks], blocks)))
 
     def stochastic_gradient(self, W, b, rows):
         """Gradients in W and b of the loss of a batch of rows, scaled up to the whole; columns are centred."""

@@ -141,7 +141,7 @@ def working_set(point, growth=4, least=100):
 class Nest:
     """Objectives of working sets, each cut out of the last where it is a part of that: towards the end they shrink.
 
-    So is `model`, an explicit Hessian that somebody left for a later working set; None where that has other columns.
+    A Hessian that is left in `model` is cut in the same way; it is None once there are other columns.
 
     Parameters
     ----------

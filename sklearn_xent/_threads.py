@@ -83,7 +83,7 @@ def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
     return tuple(slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
-def in_threads(function, items, nanoseconds):
+def in_threads(function, items, nanoseconds=np.inf):
     """Apply `function` to consecutive parts of the list `items`, one part a thread of the team.
 
     Parameters
@@ -91,8 +91,8 @@ def in_threads(function, items, nanoseconds):
     function : callable
         Takes a list; releases the interpreter's lock in what it does.
     items : list
-    nanoseconds : float
-        What it takes, about, as measured for `_costs`: little work stays in this thread.
+    nanoseconds : float, default=inf
+        What it takes, about, as measured for `_costs`: little work stays in this thread. inf: several items are never little.
 
     Returns
     -------

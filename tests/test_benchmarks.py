@@ -251,6 +251,8 @@ def test_a_plot_is_drawn(tmp_path):
 def test_the_command_line(capsys):
     assert arguments(["--quick"]).repeats == 1
     assert arguments(["--quick"]).stride > arguments([]).stride == 1
+    with pytest.raises(SystemExit):
+        arguments(["--stride", "0"])
     assert arguments(["--only", "a", "--only", "b", "--limit", "5"]).only == ["a", "b"]
     assert main(["--list", "--only", "small"]) == 0
     assert capsys.readouterr().out.splitlines() == ["small: iris", "small: breast cancer", "small: wine"]

@@ -13,7 +13,7 @@ from sklearn_xent._model import ExplicitModel
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._reductions import Nest, sample
-from sklearn_xent.solvers import SubsampledNewton
+from sklearn_xent.solvers import SubsampledNewton, newton
 from sklearn_xent.solvers.subsampled_newton import _Descent
 
 
@@ -206,6 +206,19 @@ def test_the_last_hessian_serves_once_more_where_that_is_enough(multi_class, con
         saved += fit.n_iter_[0] - len(made)
         assert len(made) >= 3  # far off, every step has its own
     assert saved >= 2
+
+
+def test_a_hessian_that_leads_nowhere_gives_way_to_a_new_one(monkeypatch):
+    monkeypatch.setattr(newton, "CHORD", 0.0)  # every step would be a chord step
+    monkeypatch.setattr(
+        ExplicitModel,
+        "restrict",
+        lambda _, columns: ExplicitModel(np.zeros((1, len(columns), len(columns))), (1, len(columns))),
+    )
+    X, y = make_classification(400, 12, n_informative=6, random_state=0)
+    fit = CrossEntropyClassifier(C=0.1, l1_ratio=1.0, solver="newton", tol=1e-8).fit(X, y)
+    assert fit.status_ == "converged"
+    assert fit.n_iter_[0] < 12
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])

@@ -145,20 +145,29 @@ def _working_set_step(point, build, monitor, nest, chord):
     first is a `chord`, by the Hessian of the working set before, where that is at hand.
     """
     columns, design = working_set(point), point.objective.design
+    nest.model = nest.model if chord else None
     part = place = point.restrict(columns, nest.restrict(columns))
     many = len(columns) < design.shape[1] and design.size > LONG_ROW * design.shape[0]
     enough = max(SHARE * monitor.gap, monitor.target / 2)
-    certificate, kept = Certificate(part.objective, enough), nest.model if chord else None
+    certificate = Certificate(part.objective, enough)
     for _ in range(MOST_INNER if many else 1):
-        model, kept = kept or build(place), None
-        nest.model = model if model.exact else None
-        following = _proximal_step(place, model)
+        following = _proximal_step(place, nest.model) if place is part and nest.model else None
+        if following is None:
+            following = _newton_step(place, build, nest)
         if following is None:
             break
         place = following
         if many and certificate.gap(place) <= enough:
             break
     return None if place is part else point.with_part(columns, place)
+
+
+def _newton_step(point, build, nest):
+    """Return the point that a step by a new Hessian leads to, which is left in the nest; the one before is dropped first."""
+    nest.model = None
+    model = build(point)
+    nest.model = model if model.exact else None
+    return _proximal_step(point, model)
 
 
 def _proximal_step(point, model):

@@ -194,10 +194,10 @@ class _Descent:
         return False
 
     def _stale(self, length):
-        """Whether the steps that are left at the rate of the last one cost more than with a new Hessian."""
+        """Whether the steps that are left at the rate of the last one cost more than with a new Hessian, or gain nothing."""
         if self.before is None or length <= 0:
             return False
-        if self.monitor.idle >= IN_VAIN:
+        if self.monitor.idle == IN_VAIN:
             return True
         if self.place is not None and self.unproven > self.price:  # an averaged Hessian proves less than it promises
             return True
