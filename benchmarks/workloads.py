@@ -120,7 +120,14 @@ def _drawn(draw, shape, seed):
 LOGISTIC_REGRESSION = ("lbfgs", "newton-cg", "newton-cholesky", "liblinear", "saga")
 TEXT = {"draw": data.text, "shape": (100_000, 50_000), "quick": (5_000, 3_000), "target": 3}
 TALL_LASSO = {"draw": data.dense, "shape": (100_000, 200), "quick": (4_000, 50), "target": 5}
-WIDE_LASSO = {"draw": data.dense, "shape": (300, 20_000), "quick": (80, 1_500), "target": 3, "named": ("skglm", "liblinear")}
+WIDE_LASSO = {
+    "draw": data.dense,
+    "shape": (300, 20_000),
+    "quick": (80, 1_500),
+    "target": 3,
+    "named": ("skglm", "liblinear"),
+    "calls": 5,
+}
 DIGITS = {
     "draw": data.digits,
     "shape": (1_797, 64),

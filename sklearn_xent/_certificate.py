@@ -54,9 +54,10 @@ def duality_gap(point, penalised):
 def _dual_gap(point, U, penalised, cost):
     """Bound by the dual point of ``U = X.T @ residuals``; scaling it by theta of each task costs ``cost(theta)``."""
     penalty, W = point.objective.penalty, point.W
-    if len(penalised) < W.shape[1]:
-        penalty, W, U = penalty.restrict(penalised), W[:, penalised], U[:, penalised]
-    shape = (point.objective.loss.n_tasks, -1, len(penalised))  # Softmax: all outputs are one task
+    columns = penalised if penalty.smooth else penalised[penalty.felt(W, U).any(axis=0)[penalised]]
+    if len(columns) < W.shape[1]:
+        penalty, W, U = penalty.restrict(columns), W[:, columns], U[:, columns]
+    shape = (point.objective.loss.n_tasks, W.shape[0] // point.objective.loss.n_tasks, len(columns))  # Softmax: one task
     W, U = W.reshape(shape), U.reshape(shape)
 
     plain = _fenchel_sum(penalty, W, U) if (penalty.l2 > 0).all() else np.inf
@@ -77,7 +78,7 @@ def _feasible_scaling(penalty, U):
     """Largest theta <= 1 of each task with ``theta |U| <= l1``; columns without an l1 penalty ask for nothing."""
     with np.errstate(over="ignore"):
         excess = np.divide(np.abs(U), penalty.l1, out=np.zeros_like(U), where=penalty.l1 > 0)
-    return 1 / np.maximum(excess.max(axis=(1, 2)), 1)
+    return 1 / excess.max(axis=(1, 2), initial=1.0)
 
 
 class SampledDual:

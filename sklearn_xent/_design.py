@@ -20,6 +20,7 @@ class Dense(Design):
     """X as a NumPy array of any float type, order and stride; converted by row blocks where BLAS could not take it."""
 
     product_cost, gram_cost = 0.05, 0.0135  # nanoseconds a multiplication, see `_costs`
+    copied_column = 20  # in columns that are multiplied where they lie
 
     def __init__(self, X, meter=None, share=1.0, origin=None):
         super().__init__(X, meter, share)
@@ -90,7 +91,8 @@ class Dense(Design):
         """
         self.meter.read(self.share)
         n_features = self.shape[1]
-        blocks = row_blocks(self.shape[0], max(n_features, n_weights), max(BLOCK_ELEMENTS, 512 * n_features))
+        most = max(BLOCK_ELEMENTS, min(512, self.shape[0] // 2) * n_features)  # long blocks, but one a thread at least
+        blocks = row_blocks(self.shape[0], max(n_features, n_weights), most)
 
         def of_blocks(blocks):
             gram, cross = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features))
@@ -189,6 +191,7 @@ class Sparse(Design):
     """X as a SciPy CSR or CSC array or matrix, int32 or int64 indices; never densified."""
 
     product_cost, gram_cost = 1.5, 4.0  # nanoseconds a multiplication, see `_costs`
+    copied_column = np.inf  # rows do not know where a column is: one costs as much as several products with all
 
     def __init__(self, X, meter=None, share=1.0, origin=0.0):
         super().__init__(X, meter, share)

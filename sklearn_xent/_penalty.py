@@ -66,10 +66,16 @@ class ElasticNet:
 
     def steepest(self, w, gradient):
         """Minimum-norm subgradient of loss + penalty at `w`, given the gradient of the loss."""
-        g = gradient + self.l2 * w
+        g = gradient if self.lasso else gradient + self.l2 * w
         if self.smooth:
             return g
-        return np.where(w != 0, g + self.l1 * np.sign(w), soft_threshold(g, self.l1))
+        steepest, support = soft_threshold(g, self.l1), np.nonzero(w)
+        steepest[support] = g[support] + (self.l1[support[-1]] * np.sign(w[support]))
+        return steepest
+
+    def felt(self, w, u):
+        """Whether each coefficient has a part in the duality gap; zero ones with a slope within the l1 norm's have none."""
+        return (w != 0) | ~(np.abs(u) <= self.l1)  # NaN has
 
     def fenchel_gap(self, w, u):
         """``penalty(w) + conjugate(u) - u w`` of each coefficient, without cancellation; where l2 = 0, needs |u| <= l1.

@@ -76,12 +76,22 @@ class Point:
     @cached_property
     def loss_gradient(self):
         """Gradient of the loss (without the penalty), shape (n_outputs, n_features)."""
-        return self.objective.pull_back(self.objective.design, self._weighted_residuals)
+        return self.pull_back(self.objective)
 
     @cached_property
     def gradient(self):
         """Gradient of loss and ridge; with an l1 penalty, the minimum-norm subgradient."""
         return self.objective.penalty.steepest(self.W, self.loss_gradient)
+
+    def pull_back(self, objective):
+        """Gradient of the loss in the columns of an `objective` with the same rows."""
+        return objective.pull_back(objective.design, self._weighted_residuals)
+
+    def residual_change(self, other):
+        """Norm of what residuals differ by from those of another point, in the metric of the rows' weights, of each output."""
+        weights, residuals, others = self.objective.weights, self._rows.residuals, other._rows.residuals
+        blocks = self.objective.over_rows(lambda rows: weighted_sums(weights[rows], np.square(residuals[rows] - others[rows])))
+        return np.sqrt(sum(blocks))
 
     @property
     def dual_feasible(self):

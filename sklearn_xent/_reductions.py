@@ -1,7 +1,7 @@
 """Smaller or better-posed problems with the same optimum, and the way back.
 
-`standardised`: units in which every column has a second moment near one. `working_set`: the columns that can matter next
-under an l1 penalty.
+`standardised`: units in which every column has a second moment near one. `working_set`: the columns to work on next under an
+l1 penalty; `Screen`: the ones to look at.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn_xent._linalg import EPS
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 
+SAFE = 1 - 1e-6  # of an l1 strength: slopes are off by rounding
 RARE = 0.1  # share of its second moment up to which a column is missing from a sample
 
 
@@ -20,11 +21,10 @@ def standardised(objective):
 
     Scaling of the data then changes nothing but the penalty's strengths, so solvers are free of units.
     """
-    second_moment = objective.second_moment
+    second_moment = objective.second_moment / np.sum(objective.row_weight)
     used = (objective.scale > 0) & (second_moment > 0)
-    exponents = np.zeros(len(second_moment), dtype=int)
-    exponents[used] = -np.round(np.log2(second_moment[used] / np.sum(objective.row_weight)) / 2).astype(int)
-    return objective.with_scale(np.where(used, np.ldexp(1.0, exponents), 0.0))
+    _, exponents = np.frexp(second_moment)
+    return objective.with_scale(np.where(used, np.ldexp(1.0, -(exponents // 2)), 0.0))
 
 
 def sample(objective, n_rows, seed=0):
@@ -135,13 +135,12 @@ def working_set(point, growth=4, least=100):
     room = limit - np.count_nonzero(support)
     if len(violators) > room:
         violators = violators[np.argpartition(-violation[violators], room)[:room]]
-    return np.union1d(np.flatnonzero(support), violators)
+    support[violators] = True
+    return np.flatnonzero(support)
 
 
 class Nest:
-    """Objectives of working sets, each cut out of the last where it is a part of that: towards the end they shrink.
-
-    A Hessian that is left in `model` is cut in the same way; it is None once there are other columns.
+    """Objectives of some of the columns, cut out of a smaller one than the whole if that has them: towards the end they shrink.
 
     Parameters
     ----------
@@ -150,14 +149,61 @@ class Nest:
     """
 
     def __init__(self, objective):
-        self.whole = self.last = objective
-        self.columns, self.model = np.arange(objective.shape[1]), None
+        self.levels = [(np.arange(objective.shape[1]), objective)]
+
+    @property
+    def whole(self):
+        """Objective of all columns."""
+        return self.levels[0][1]
 
     def restrict(self, columns):
         """Return the objective of some of the columns (ascending indices)."""
-        places = np.searchsorted(self.columns, columns)
-        inside = len(columns) == 0 or (places[-1] < len(self.columns) and np.array_equal(self.columns[places], columns))
-        self.last = self.last.restrict(places) if inside else self.whole.restrict(columns)
-        self.model = self.model.restrict(places) if inside and self.model else None
-        self.columns = columns
-        return self.last
+        while (places := places_among(columns, self.levels[-1][0])) is None:
+            self.levels.pop()
+        outer = self.levels[-1][1]
+        objective = outer.restrict(places)
+        if objective is not outer:
+            self.levels[2:] = [(columns, objective)]  # two copies at most
+        return objective
+
+
+def places_among(columns, others):
+    """Where some columns are among others (both ascending); None if they are not all there."""
+    places = np.searchsorted(others, columns)
+    inside = len(columns) == 0 or (places[-1] < len(others) and np.array_equal(others[places], columns))
+    return places if inside else None
+
+
+class Screen:
+    """Gradients under an l1 penalty, of points that draw near each other: only of the columns that can matter.
+
+    A coefficient that is zero stays so, and has no part in the duality gap, while its slope is within its l1 strength. From
+    one point to another a slope changes by the column's norm times the change of the weighted residuals at most (Cauchy &
+    Schwarz): a gradient that is known tells where to look in the next. El Ghaoui, Viallon & Rabbani (2012), "Safe
+    feature elimination", have the idea, for the optimum; here it is asked of any point, and what is left out is never final.
+
+    Parameters
+    ----------
+    nest : Nest
+        Where objectives of few columns come from.
+    """
+
+    def __init__(self, nest):
+        self.nest, self.known = nest, None
+
+    def look(self, point):
+        """Give a point its gradient; slopes that cannot matter are left as they were."""
+        few = point.W.shape[1] / self.nest.whole.design.copied_column
+        columns = self._needed(point) if few and self.known else None
+        if columns is None or len(columns) > few:
+            self.known = point  # its own will be of all columns
+            return
+        gradient = self.known.loss_gradient.copy()
+        gradient[:, columns] = point.pull_back(self.nest.restrict(columns))
+        point.loss_gradient = gradient
+
+    def _needed(self, point):
+        objective, known = point.objective, self.known
+        change = np.outer(point.residual_change(known), np.sqrt(objective.second_moment))
+        within = np.abs(known.loss_gradient) + change <= SAFE * objective.penalty.l1
+        return np.flatnonzero(~within.all(axis=0) | (point.W != 0).any(axis=0))

@@ -303,6 +303,19 @@ def test_penalty_and_its_conjugate():
             assert one.fenchel_gap(np.array([w]), u[j : j + 1])[0] == pytest.approx(expected, abs=1e-7)
 
 
+def test_what_is_not_felt_has_no_part_in_the_gap():
+    rng = np.random.default_rng(0)
+    for lasso in (True, False):
+        penalty = ElasticNet(np.array([0.0, 0.3, 1.0, 0.5]), np.zeros(4) if lasso else np.array([0.5, 0.2, 0.7, 0.0]))
+        w = rng.normal(size=(500, 4)) * rng.integers(0, 2, (500, 4))
+        u = rng.normal(size=(500, 4)) * rng.integers(0, 2, (500, 4))
+        felt, terms = penalty.felt(w, u), penalty.fenchel_gap(w, u)
+        assert (terms[~felt] == 0).all()
+        assert (np.abs(u) <= penalty.l1)[~felt].all()  # nothing there for a dual point to be shrunk for
+        assert 0 < np.mean(felt) < 1
+    assert penalty.felt(np.zeros(4), np.full(4, np.nan)).all()
+
+
 def test_long_sparse_data_are_read_in_parts():
     """More than 100,000 stored values: products, sums and columns in runs of rows."""
     rng = np.random.default_rng(0)

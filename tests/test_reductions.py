@@ -7,13 +7,17 @@ from scipy import sparse
 from sklearn.datasets import make_classification
 
 from sklearn_xent import CrossEntropyClassifier, _costs, _targets
+from sklearn_xent._certificate import duality_gap
 from sklearn_xent._costs import Costs
-from sklearn_xent._design import as_design
+from sklearn_xent._design import Dense, as_design
+from sklearn_xent._minimise import Controls, Monitor
 from sklearn_xent._model import ExplicitModel
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
-from sklearn_xent._reductions import Nest, sample
+from sklearn_xent._point import Point
+from sklearn_xent._reductions import Nest, Screen, places_among, sample, standardised
 from sklearn_xent.solvers import SubsampledNewton, newton
+from sklearn_xent.solvers.newton import _WorkingSets
 from sklearn_xent.solvers.subsampled_newton import _Descent
 
 
@@ -174,19 +178,78 @@ def test_nested_working_sets_are_those_of_the_whole(container):
 
 
 @pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
-def test_a_nested_working_set_takes_its_hessian_along(multi_class):
+def test_a_hessian_is_cut_to_the_columns_that_it_has(multi_class):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 8)), rng.integers(0, 3, 60)
-    nest, point = Nest(objective_of(X, y, multi_class=multi_class)), None
-    for columns, inside in (([0, 2, 3, 7], False), ([2, 7], True), ([7], True), ([1, 7], False)):
-        part = nest.restrict(np.array(columns))
-        point = part.at(np.zeros(part.shape), np.zeros(part.shape[0]))
-        expected = ExplicitModel.at(point)
-        if inside:
-            np.testing.assert_allclose(nest.model.blocks, expected.blocks, atol=1e-14)
-        else:
-            assert nest.model is None
-            nest.model = expected
+    whole, has = objective_of(X, y, multi_class=multi_class), np.array([0, 2, 3, 7])
+    model = model_at_zero(whole.restrict(has))
+    for columns in ([0, 2, 3, 7], [2, 7], [7], []):
+        cut = model.restrict(places_among(np.array(columns, dtype=int), has))
+        np.testing.assert_allclose(cut.blocks, model_at_zero(whole.restrict(np.array(columns, dtype=int))).blocks, atol=1e-14)
+    for columns in ([1], [2, 4], [0, 2, 3, 7, 8]):
+        assert places_among(np.array(columns), has) is None
+
+
+def model_at_zero(objective):
+    return ExplicitModel.at(objective.at(np.zeros(objective.shape), np.zeros(objective.shape[0])))
+
+
+def lasso_objective(multi_class, fit_intercept, l1_ratio, weighted, scale):
+    """An elastic net with l1 strengths of 0.6 times what would leave no column, in columns `scale` times as large."""
+    rng = np.random.default_rng(0)
+    X, y = scale * (rng.standard_normal((80, 400)) + 1.0), rng.integers(0, 2 if multi_class == "binary" else 3, 80)
+    weights = rng.exponential(size=80) * rng.integers(0, 4, 80) if weighted else np.ones(80)
+    targets = _targets.encode(y, weights, "balanced" if weighted else None, multi_class.replace("binary", "ovr"))
+    given = Objective(as_design(X), targets.loss, targets.weights, ElasticNet.from_C(1, 1, 1, 400), fit_intercept)
+    l1 = 0.6 * np.abs(given.origin().loss_gradient).max()
+    l2 = l1 * scale * (1 - l1_ratio) / l1_ratio
+    penalty = ElasticNet(np.full(400, l1), np.full(400, l2))
+    return standardised(Objective(as_design(X), targets.loss, targets.weights, penalty, fit_intercept))
+
+
+@pytest.mark.parametrize("multi_class", ["binary", "ovr", "multinomial"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(("l1_ratio", "weighted", "scale"), [(1.0, False, 1.0), (0.7, True, 1.0), (1.0, True, 1e5)])
+def test_slopes_that_are_left_as_they_were_do_not_matter(multi_class, fit_intercept, l1_ratio, weighted, scale, monkeypatch):
+    monkeypatch.setattr(Dense, "copied_column", 1)  # however many columns can matter: only those are read
+    rng = np.random.default_rng(1)
+    objective = lasso_objective(multi_class, fit_intercept, l1_ratio, weighted, scale)
+    known = objective.origin()
+    for _ in range(3):  # on the way to an optimum, so that slopes are near the strength
+        known = _WorkingSets(ExplicitModel.at, Monitor(objective, Controls(), 5)).step(fresh(known)) or known
+    known, all_read = fresh(known), []
+    for distance in (0.0, 1e-6, 1e-3, 1e-2, 0.1, 1.0, 100.0):
+        screen = Screen(Nest(objective))
+        screen.look(known)
+        W = known.W * (1 + distance * rng.standard_normal(known.W.shape))
+        W[0, np.argmin(np.abs(known.loss_gradient[0]))] = 1e-9  # a coefficient of no slope matters as well
+        point = objective.at(W, known.b)
+        screen.look(point)
+        whole = fresh(point)
+        rounding = 1e-12 * np.abs(whole.loss_gradient).max()
+        left = np.abs(point.loss_gradient - whole.loss_gradient) > rounding
+        assert not (left & (W != 0)).any()
+        assert (np.abs(whole.loss_gradient) <= objective.penalty.l1)[left].all()
+        np.testing.assert_allclose(point.gradient, whole.gradient, atol=rounding)
+        columns = np.flatnonzero(objective.scale > 0)
+        assert duality_gap(point, columns) == pytest.approx(duality_gap(whole, columns), rel=1e-9, abs=1e-13)
+        all_read.append(screen.known is point or not left.any())
+    assert not all(all_read[:4])  # near by, some are left
+    assert all_read[-1]  # far away, none
+
+
+def fresh(point):
+    return Point(point.objective, point.W, point.b, point.scores(slice(None)).copy(order="F"))
+
+
+def test_a_wide_lasso_reads_few_columns_at_the_end(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((150, 6_000))
+    y = (X[:, :5].sum(axis=1) + rng.standard_normal(150) > 0).astype(int)
+    classifier = CrossEntropyClassifier(C=0.15, l1_ratio=1.0, tol=1e-12, solver="newton")
+    few = classifier.fit(X, y).n_passes_
+    monkeypatch.setattr(Dense, "copied_column", np.inf)
+    assert few < classifier.fit(X, y).n_passes_ - 0.9
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])

@@ -6,7 +6,7 @@ from sklearn_xent._certificate import Certificate, factored_gap
 from sklearn_xent._costs import Costs
 from sklearn_xent._minimise import Controls, Status, iterate, line_search
 from sklearn_xent._model import ExplicitModel, FactoredModel, ImplicitModel, minimise_model
-from sklearn_xent._reductions import Nest, Rotation, working_set
+from sklearn_xent._reductions import Nest, Rotation, Screen, places_among, working_set
 from sklearn_xent.solvers._base import Solver
 
 SHARE = 0.3  # of the gap of all columns, to which a working set's problem is solved
@@ -105,13 +105,13 @@ def newton_iterations(point, monitor, build):
     build : callable
         Makes the quadratic model of a point.
     """
-    model, nest, gap = None, Nest(point.objective), np.inf
+    if not point.objective.penalty.smooth:
+        iterate(point, _WorkingSets(build, monitor).step, monitor)
+        return
+    model = None
 
     def step(point):
-        nonlocal model, gap
-        if not point.objective.penalty.smooth:
-            chord, gap = CHORD * monitor.gap**2 < monitor.target * gap, monitor.gap
-            return _working_set_step(point, build, monitor, nest, chord)
+        nonlocal model
         model = build(point)
         D = model.solve(-point.gradient)
         if model.exact:
@@ -138,36 +138,63 @@ def close(monitor, D):
     monitor.refine(point, monitor.certificate.gap(point))
 
 
-def _working_set_step(point, build, monitor, nest, chord):
-    """Return a better point, from steps on a working set of columns: one, or many where those cost little beside a pass.
+class _WorkingSets:
+    """Proximal Newton on working sets of columns: a step, or many where those cost little beside a pass.
 
     Many solve the working set's problem to a share of the gap that is left (Johnson & Guestrin 2015, "Blitz", section 4). The
-    first is a `chord`, by the Hessian of the working set before, where that is at hand.
+    first is a chord step, by the last Hessian once more, where that is at hand and likely to reach the target.
+
+    Parameters
+    ----------
+    build : callable
+        Makes the quadratic model of a point.
+    monitor : Monitor
     """
-    columns, design = working_set(point), point.objective.design
-    nest.model = nest.model if chord else None
-    part = place = point.restrict(columns, nest.restrict(columns))
-    many = len(columns) < design.shape[1] and design.size > LONG_ROW * design.shape[0]
-    enough = max(SHARE * monitor.gap, monitor.target / 2)
-    certificate = Certificate(part.objective, enough)
-    for _ in range(MOST_INNER if many else 1):
-        following = _proximal_step(place, nest.model) if place is part and nest.model else None
-        if following is None:
-            following = _newton_step(place, build, nest)
-        if following is None:
-            break
-        place = following
-        if many and certificate.gap(place) <= enough:
-            break
-    return None if place is part else point.with_part(columns, place)
 
+    def __init__(self, build, monitor):
+        self.build, self.monitor = build, monitor
+        self.nest = Nest(monitor.objective)
+        self.screen = Screen(self.nest)
+        self.model, self.columns = None, None  # the last Hessian, if exact, and its columns
+        self.gap = np.inf  # before the last step
 
-def _newton_step(point, build, nest):
-    """Return the point that a step by a new Hessian leads to, which is left in the nest; the one before is dropped first."""
-    nest.model = None
-    model = build(point)
-    nest.model = model if model.exact else None
-    return _proximal_step(point, model)
+    def step(self, point):
+        """Return a better point; None if there is no way down."""
+        columns, design, monitor = working_set(point), point.objective.design, self.monitor
+        self._turn_to(columns)
+        part = place = point.restrict(columns, self.nest.restrict(columns))
+        many = len(columns) < design.shape[1] and design.size > LONG_ROW * design.shape[0]
+        enough = max(SHARE * monitor.gap, monitor.target / 2)
+        certificate = Certificate(part.objective, enough)
+        for _ in range(MOST_INNER if many else 1):
+            following = _proximal_step(place, self.model) if place is part and self.model else None
+            if following is None:
+                following = self._newton_step(place)
+            if following is None:
+                break
+            place = following
+            if many and certificate.gap(place) <= enough:
+                break
+        if place is part:
+            return None
+        whole = point.with_part(columns, place)
+        self.screen.look(whole)
+        return whole
+
+    def _turn_to(self, columns):
+        """Keep the last Hessian of these columns, if it has them and a chord step is likely to reach the target."""
+        monitor = self.monitor
+        likely = CHORD * monitor.gap**2 < monitor.target * self.gap
+        places = places_among(columns, self.columns) if likely and self.model else None
+        self.model = None if places is None else self.model.restrict(places)
+        self.columns, self.gap = columns, monitor.gap
+
+    def _newton_step(self, point):
+        """Return the point that a step by a new Hessian leads to, which is kept; the one before is dropped first."""
+        self.model = None
+        model = self.build(point)
+        self.model = model if model.exact else None
+        return _proximal_step(point, model)
 
 
 def _proximal_step(point, model):
