@@ -271,6 +271,20 @@ def test_the_last_hessian_serves_once_more_where_that_is_enough(multi_class, con
     assert saved >= 2
 
 
+def test_models_far_from_the_optimum_are_not_minimised_further_than_pays(monkeypatch):
+    products, product = [], Point.hessian_vector
+    monkeypatch.setattr(Point, "hessian_vector", lambda point, V: products.append(1) or product(point, V))
+    X = sparse.random(3_000, 400, density=0.03, format="csr", random_state=0)
+    y = (X @ np.random.default_rng(0).standard_normal(400) > 0).astype(int)
+    classifier = CrossEntropyClassifier(C=0.5, l1_ratio=1.0, tol=1e-10, solver="newton-cg")
+    loosely = classifier.fit(X, y).status_, len(products)
+    monkeypatch.setattr(newton, "LOOSE", newton.EXACT)
+    products.clear()
+    exactly = classifier.fit(X, y).status_, len(products)
+    assert loosely[0] == exactly[0] == "converged"
+    assert loosely[1] < 0.95 * exactly[1]
+
+
 def test_a_hessian_that_leads_nowhere_gives_way_to_a_new_one(monkeypatch):
     monkeypatch.setattr(newton, "CHORD", 0.0)  # every step would be a chord step
     monkeypatch.setattr(
