@@ -160,7 +160,7 @@ WORKLOADS = [
     *(Workload(f"dense lasso, wide, lambda_max/{part}", fraction=1 / part, **WIDE_LASSO) for part in (5, 20)),
     *(Workload(f"sparse text-like ridge, C={C}", C=C, named=("newton-cg", "liblinear"), **TEXT) for C in (1, 100)),
     *(
-        Workload(f"sparse text-like lasso, lambda_max/{part}", fraction=1 / part, named=("liblinear", "skglm"), **TEXT)
+        Workload(f"sparse text-like lasso, lambda_max/{part}", fraction=1 / part, named=("liblinear", "skglm"), calls=3, **TEXT)
         for part in (10, 50, 200)
     ),
     Workload("digits, One-vs-Rest", task="ovr", **DIGITS),
