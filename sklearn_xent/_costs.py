@@ -69,9 +69,9 @@ class Costs:
         """An explicit Hessian and its factors."""
         return self._hessian(n_rows, self.row, self.gram)
 
-    def dense_hessian(self, n_rows):
-        """The same of a dense copy."""
-        return self._hessian(n_rows, self.n_features, Dense.gram_cost)
+    def copied_hessian(self, n_rows):
+        """The same of a dense copy, in one thread and by general products: in few calls."""
+        return self._hessian(n_rows, self.n_features, Dense.product_cost)
 
     def proof(self, n_rows):
         """A Hessian, and which row is the longest in its metric: a quadratic form of each."""

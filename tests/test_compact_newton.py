@@ -146,3 +146,20 @@ def test_a_fit_leaves_no_cycle_that_would_keep_its_copy_of_the_data():
         assert not any(isinstance(thing, compact_newton._Copy) for thing in gc.get_objects())
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_classes", "multi_class", "expected"),
+    [
+        ((2_500, 60), 2, "ovr", "compact-newton"),
+        ((2_900, 60), 2, "ovr", "subsampled-newton"),
+        ((1_500, 60), 3, "multinomial", "compact-newton"),
+        ((1_500, 60), 3, "ovr", "subsampled-newton"),
+        ((20_000, 5), 2, "ovr", "compact-newton"),
+    ],
+)
+def test_auto_takes_it_where_its_hessian_is_cheap(shape, n_classes, multi_class, expected):
+    """Twice as large, it takes up to twice as long as blocks and threads do."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal(shape), rng.integers(0, n_classes, shape[0])
+    assert CrossEntropyClassifier(multi_class=multi_class, tol=1e-4).fit(X, y).solver_ == expected

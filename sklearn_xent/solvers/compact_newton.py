@@ -11,7 +11,7 @@ from sklearn_xent._minimise import line_search
 from sklearn_xent._model import FactoredModel
 from sklearn_xent.solvers.newton import Newton, rotates
 
-SMALL = 2 * OVERHEAD  # nanoseconds of a Hessian, beyond which blocks and threads gain more than few calls do
+SMALL = 2 * OVERHEAD  # nanoseconds of a Hessian, beyond which blocks and threads gain more than few calls do; of softmax, twice
 QUADRATIC = 2e-3  # where a step shrinks the squared decrement by so much, its Hessian hardly changes: it serves once again
 SLOW = 0.1  # where it shrinks by no more, classes part
 ENOUGH = 1e-17  # squared decrement, in objectives of the best constant model, that is not worth another step
@@ -58,8 +58,9 @@ class CompactNewton(Newton):
 
 def compact(objective):
     """Whether a problem is smooth and small, and its own coordinates are the best ones."""
-    cost = Costs(objective).dense_hessian(objective.design.shape[0])
-    return objective.penalty.smooth and cost <= SMALL and not rotates(objective)
+    cost = Costs(objective).copied_hessian(objective.design.shape[0])
+    small = cost <= (2 * SMALL if objective.coupled else SMALL)
+    return objective.penalty.smooth and small and not rotates(objective)
 
 
 class _Copy:
