@@ -12,6 +12,7 @@ from sklearn_xent._design import Dense
 SCORE = 25.0  # one score and all that is computed of it in an iteration
 ENTRY = 15.0  # one entry of a row's curvature
 WEIGH = 0.5  # one number of a row, weighted for a Gram matrix
+GENERAL = 0.05  # one multiplication of a general product of small matrices, in one thread
 FACTOR = 0.01  # one of the order³ operations of a factorisation
 DRAW = 4.0  # one number copied to a sample
 OVERHEAD = 300_000.0  # an iteration, whatever its size
@@ -71,7 +72,7 @@ class Costs:
 
     def copied_hessian(self, n_rows):
         """The same of a dense copy, in one thread and by general products: in few calls."""
-        return self._hessian(n_rows, self.n_features, Dense.product_cost)
+        return self._hessian(n_rows, self.n_features, GENERAL)
 
     def proof(self, n_rows):
         """A Hessian, and which row is the longest in its metric: a quadratic form of each."""

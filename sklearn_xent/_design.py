@@ -20,7 +20,7 @@ class Dense(Design):
     """X as a NumPy array of any float type, order and stride; converted by row blocks where BLAS could not take it."""
 
     product_cost, gram_cost = 0.05, 0.0135  # nanoseconds a multiplication, see `_costs`
-    copied_column = 20  # in columns that are multiplied where they lie
+    copied_column = 20  # cost of copying a column and multiplying it, in columns that are multiplied where they lie
 
     def __init__(self, X, meter=None, share=1.0, origin=None):
         super().__init__(X, meter, share)
@@ -91,7 +91,7 @@ class Dense(Design):
         """
         self.meter.read(self.share)
         n_features = self.shape[1]
-        most = max(BLOCK_ELEMENTS, min(512, self.shape[0] // 2) * n_features)  # long blocks, but one a thread at least
+        most = max(BLOCK_ELEMENTS, min(512, -(-self.shape[0] // 2)) * n_features)  # long blocks, but two at least
         blocks = row_blocks(self.shape[0], max(n_features, n_weights), most)
 
         def of_blocks(blocks):

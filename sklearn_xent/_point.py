@@ -75,7 +75,11 @@ class Point:
 
     @cached_property
     def loss_gradient(self):
-        """Gradient of the loss (without the penalty), shape (n_outputs, n_features)."""
+        """Gradient of the loss (without the penalty), shape (n_outputs, n_features).
+
+        After a `Screen` has looked, slopes within the l1 strength, of coefficients that are zero, may be those of another
+        point: `gradient` and the duality gap are what they are all the same.
+        """
         return self.pull_back(self.objective)
 
     @cached_property
@@ -87,9 +91,9 @@ class Point:
         """Gradient of the loss in the columns of an `objective` with the same rows."""
         return objective.pull_back(objective.design, self._weighted_residuals)
 
-    def residual_change(self, other):
-        """Norm of what residuals differ by from those of another point, in the metric of the rows' weights, of each output."""
-        weights, residuals, others = self.objective.weights, self._rows.residuals, other._rows.residuals
+    def residual_change(self, others):
+        """Norm of what residuals differ by from others (n_samples, n_outputs), in the metric of the weights, of each output."""
+        weights, residuals = self.objective.weights, self._rows.residuals
         blocks = self.objective.over_rows(lambda rows: weighted_sums(weights[rows], np.square(residuals[rows] - others[rows])))
         return np.sqrt(sum(blocks))
 

@@ -140,7 +140,7 @@ def working_set(point, growth=4, least=100):
 
 
 class Nest:
-    """Objectives of some of the columns, cut out of a smaller one than the whole if that has them: towards the end they shrink.
+    """Objectives of some of the columns, cut out of a smaller one than the whole where that has them, as towards the end.
 
     Parameters
     ----------
@@ -150,6 +150,7 @@ class Nest:
 
     def __init__(self, objective):
         self.levels = [(np.arange(objective.shape[1]), objective)]
+        self.depth = 2 if objective.design.copied_column < np.inf else 1  # copies kept: what `Screen` looks at is one
 
     @property
     def whole(self):
@@ -163,7 +164,7 @@ class Nest:
         outer = self.levels[-1][1]
         objective = outer.restrict(places)
         if objective is not outer:
-            self.levels[2:] = [(columns, objective)]  # two copies at most
+            self.levels[self.depth :] = [(columns, objective)]
         return objective
 
 
@@ -180,7 +181,8 @@ class Screen:
     A coefficient that is zero stays so, and has no part in the duality gap, while its slope is within its l1 strength. From
     one point to another a slope changes by the column's norm times the change of the weighted residuals at most (Cauchy &
     Schwarz): a gradient that is known tells where to look in the next. El Ghaoui, Viallon & Rabbani (2012), "Safe
-    feature elimination", have the idea, for the optimum; here it is asked of any point, and what is left out is never final.
+    feature elimination", have the idea, for the optimum; here it is asked of any point, and what is left out is looked at
+    again as soon as it could matter. Norms are of all rows: objectives of samples are none to look at.
 
     Parameters
     ----------
@@ -189,21 +191,21 @@ class Screen:
     """
 
     def __init__(self, nest):
-        self.nest, self.known = nest, None
+        self.nest, self.known = nest, None  # residuals of a point, and the gradient of all columns there
 
     def look(self, point):
         """Give a point its gradient; slopes that cannot matter are left as they were."""
-        few = point.W.shape[1] / self.nest.whole.design.copied_column
-        columns = self._needed(point) if few and self.known else None
-        if columns is None or len(columns) > few:
-            self.known = point  # its own will be of all columns
+        worth = point.W.shape[1] / self.nest.whole.design.copied_column  # columns, of which copies are cheaper than a read
+        columns = self._needed(point) if self.known and np.count_nonzero(point.W.any(axis=0)) <= worth else None
+        if columns is None or len(columns) > worth:
+            self.known = point.residuals(slice(None)), point.loss_gradient
             return
-        gradient = self.known.loss_gradient.copy()
+        gradient = self.known[1].copy()
         gradient[:, columns] = point.pull_back(self.nest.restrict(columns))
         point.loss_gradient = gradient
 
     def _needed(self, point):
-        objective, known = point.objective, self.known
-        change = np.outer(point.residual_change(known), np.sqrt(objective.second_moment))
-        within = np.abs(known.loss_gradient) + change <= SAFE * objective.penalty.l1
-        return np.flatnonzero(~within.all(axis=0) | (point.W != 0).any(axis=0))
+        residuals, gradient = self.known
+        change = np.outer(point.residual_change(residuals), np.sqrt(point.objective.second_moment))
+        largest = (np.abs(gradient) + change) / SAFE
+        return np.flatnonzero(point.objective.penalty.felt(point.W, largest).any(axis=0))

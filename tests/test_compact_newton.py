@@ -159,7 +159,6 @@ def test_a_fit_leaves_no_cycle_that_would_keep_its_copy_of_the_data():
     ],
 )
 def test_auto_takes_it_where_its_hessian_is_cheap(shape, n_classes, multi_class, expected):
-    """Twice as large, it takes up to twice as long as blocks and threads do."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal(shape), rng.integers(0, n_classes, shape[0])
     assert CrossEntropyClassifier(multi_class=multi_class, tol=1e-4).fit(X, y).solver_ == expected

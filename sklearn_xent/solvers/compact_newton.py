@@ -11,7 +11,8 @@ from sklearn_xent._minimise import line_search
 from sklearn_xent._model import FactoredModel
 from sklearn_xent.solvers.newton import Newton, rotates
 
-SMALL = 2 * OVERHEAD  # nanoseconds of a Hessian, beyond which blocks and threads gain more than few calls do; of softmax, twice
+SMALL = 2 * OVERHEAD  # nanoseconds of a Hessian, beyond which blocks and threads gain more than few calls do
+COUPLED = 2  # times that for coupled outputs, of which an iteration elsewhere makes about twice the calls (measured)
 QUADRATIC = 2e-3  # where a step shrinks the squared decrement by so much, its Hessian hardly changes: it serves once again
 SLOW = 0.1  # where it shrinks by no more, classes part
 ENOUGH = 1e-17  # squared decrement, in objectives of the best constant model, that is not worth another step
@@ -59,7 +60,7 @@ class CompactNewton(Newton):
 def compact(objective):
     """Whether a problem is smooth and small, and its own coordinates are the best ones."""
     cost = Costs(objective).copied_hessian(objective.design.shape[0])
-    small = cost <= (2 * SMALL if objective.coupled else SMALL)
+    small = cost <= SMALL * (COUPLED if objective.coupled else 1)
     return objective.penalty.smooth and small and not rotates(objective)
 
 

@@ -11,7 +11,7 @@ from sklearn_xent.solvers._base import Solver
 
 SHARE = 0.3  # of the gap of all columns, to which a working set's problem is solved
 MOST_INNER = 10  # iterations for that
-EXACT, LOOSE = 1e-4, 1e-2  # factors by which the squared optimality violation of a model falls
+CLOSE, LOOSE = 1e-4, 1e-2  # factors by which the squared optimality violation of a model falls
 CHORD = 4  # a step by the Hessian before shrinks the gap by about so many times the factor of the last step; measured: 2 to 10
 LONG_ROW = 100  # stored numbers a row, from which on a pass costs more than an iteration on a working set
 WORTH_PASSES = 4  # an explicit Hessian of a working set may cost as much
@@ -158,14 +158,14 @@ class _WorkingSets:
         self.screen = Screen(self.nest)
         self.model, self.columns = None, None  # the last Hessian, if exact, and its columns
         self.gap = np.inf  # before the last step
-        self.inexact = LOOSE  # how far a model whose products cost passes is minimised
+        self.accuracy = LOOSE  # to which models are minimised whose products cost passes
 
     def step(self, point):
         """Return a better point; None if there is no way down."""
         columns, design, monitor = working_set(point), point.objective.design, self.monitor
-        self._force()
-        self._turn_to(columns)
-        self.columns, self.gap = columns, monitor.gap
+        before, self.gap = self.gap, monitor.gap
+        self.accuracy = forcing(monitor.gap, before, monitor.target)
+        self._turn_to(columns, likely=CHORD * monitor.gap**2 < monitor.target * before)
         part = place = point.restrict(columns, self.nest.restrict(columns))
         many = len(columns) < design.shape[1] and design.size > LONG_ROW * design.shape[0]
         enough = max(SHARE * monitor.gap, monitor.target / 2)
@@ -185,31 +185,32 @@ class _WorkingSets:
         self.screen.look(whole)
         return whole
 
-    def _force(self):
-        """Decide how far models are minimised: no further than the next step can gain, or than the target asks for.
-
-        Eisenstat & Walker (1996), "Choosing the forcing terms in an inexact Newton method", SIAM J. Scientific Computing 17,
-        choice 2, for squared norms: the square of the factor by which the last step shrank the gap.
-        """
-        gap, target = self.monitor.gap, self.monitor.target
-        self.inexact = min(max((gap / self.gap) ** 2, target / (10 * gap), EXACT), LOOSE)
-
-    def _turn_to(self, columns):
+    def _turn_to(self, columns, likely):
         """Keep the last Hessian of these columns, if it has them and a chord step is likely to reach the target."""
-        monitor = self.monitor
-        likely = CHORD * monitor.gap**2 < monitor.target * self.gap
         places = places_among(columns, self.columns) if likely and self.model else None
         self.model = None if places is None else self.model.restrict(places)
+        self.columns = columns
 
     def _newton_step(self, point):
         """Return the point that a step by a new Hessian leads to, which is kept; the one before is dropped first."""
         self.model = None
         model = self.build(point)
         self.model = model if model.exact else None
-        return _proximal_step(point, model, EXACT if model.exact else self.inexact)
+        return _proximal_step(point, model, CLOSE if model.exact else self.accuracy)
 
 
-def _proximal_step(point, model, accuracy=EXACT):
+def forcing(gap, before, target):
+    """How far a model is minimised: no further than the next step is likely to gain, or than the target asks for.
+
+    The square of the factor by which the last step shrank the gap (Eisenstat & Walker 1996, "Choosing the forcing terms in
+    an inexact Newton method", SIAM J. Scientific Computing 17, choice 2, for squared norms). Where a gap is slow to tell how
+    near the optimum is, which is so under a weak penalty, models are minimised loosely throughout.
+    """
+    shrunk = gap / before if before < np.inf else 1.0
+    return min(max(shrunk**2, target / (10 * gap), CLOSE), LOOSE)
+
+
+def _proximal_step(point, model, accuracy=CLOSE):
     return advance(point, proximal_direction(point, slice(None), model, accuracy), model.flatness, longest=1.0)
 
 

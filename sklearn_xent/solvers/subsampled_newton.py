@@ -12,7 +12,7 @@ from sklearn_xent._minimise import Controls, Monitor, Status, iterate
 from sklearn_xent._model import ExplicitModel, FactoredModel
 from sklearn_xent._reductions import sample, working_set
 from sklearn_xent.solvers._base import Solver
-from sklearn_xent.solvers.newton import EXACT, advance, certify, check_memory, close, proximal_direction
+from sklearn_xent.solvers.newton import CLOSE, advance, certify, check_memory, close, proximal_direction
 
 SPARE = 3e6  # nanoseconds that digits beyond the tolerance may cost
 FURTHER_STEPS = 4  # two that follow a new Hessian as well, and two that corrections save as they get better
@@ -220,7 +220,7 @@ def _remaining(rate, excess):
     return np.log(excess) / np.log(rate) if rate > 1 else np.inf
 
 
-def _direction(point, model, accuracy=EXACT):
+def _direction(point, model, accuracy=CLOSE):
     """Return the step to the model's minimiser, and its squared length in the model."""
     penalty = point.objective.penalty
     if penalty.smooth:
