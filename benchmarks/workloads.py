@@ -120,14 +120,7 @@ def _drawn(draw, shape, seed):
 LOGISTIC_REGRESSION = ("lbfgs", "newton-cg", "newton-cholesky", "liblinear", "saga")
 TEXT = {"draw": data.text, "shape": (100_000, 50_000), "quick": (5_000, 3_000), "target": 3}
 TALL_LASSO = {"draw": data.dense, "shape": (100_000, 200), "quick": (4_000, 50), "target": 5}
-WIDE_LASSO = {
-    "draw": data.dense,
-    "shape": (300, 20_000),
-    "quick": (80, 1_500),
-    "target": 3,
-    "named": ("skglm", "liblinear"),
-    "calls": 5,
-}
+WIDE_LASSO = {"draw": data.dense, "shape": (300, 20_000), "quick": (80, 1_500), "target": 3, "named": ("skglm", "liblinear")}
 DIGITS = {
     "draw": data.digits,
     "shape": (1_797, 64),
@@ -157,7 +150,7 @@ WORKLOADS = [
     Workload(
         "dense lasso, tall, lambda_max/100, no intercept", fraction=1 / 100, named=("celer",), fit_intercept=False, **TALL_LASSO
     ),
-    *(Workload(f"dense lasso, wide, lambda_max/{part}", fraction=1 / part, **WIDE_LASSO) for part in (5, 20)),
+    *(Workload(f"dense lasso, wide, lambda_max/{part}", fraction=1 / part, calls=5, **WIDE_LASSO) for part in (5, 20)),
     *(Workload(f"sparse text-like ridge, C={C}", C=C, named=("newton-cg", "liblinear"), **TEXT) for C in (1, 100)),
     *(
         Workload(f"sparse text-like lasso, lambda_max/{part}", fraction=1 / part, named=("liblinear", "skglm"), calls=3, **TEXT)

@@ -70,7 +70,7 @@ class ElasticNet:
         if self.smooth:
             return g
         steepest, support = soft_threshold(g, self.l1), np.nonzero(w)
-        steepest[support] = g[support] + (self.l1[support[-1]] * np.sign(w[support]))
+        steepest[support] = g[support] + self.l1[support[-1]] * np.sign(w[support])
         return steepest
 
     def felt(self, w, u):

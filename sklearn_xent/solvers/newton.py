@@ -158,13 +158,12 @@ class _WorkingSets:
         self.screen = Screen(self.nest)
         self.model, self.columns = None, None  # the last Hessian, if exact, and its columns
         self.gap = np.inf  # before the last step
-        self.accuracy = LOOSE  # to which models are minimised whose products cost passes
 
     def step(self, point):
         """Return a better point; None if there is no way down."""
         columns, design, monitor = working_set(point), point.objective.design, self.monitor
         before, self.gap = self.gap, monitor.gap
-        self.accuracy = forcing(monitor.gap, before, monitor.target)
+        accuracy = forcing(monitor.gap, before, monitor.target)
         self._turn_to(columns, likely=CHORD * monitor.gap**2 < monitor.target * before)
         part = place = point.restrict(columns, self.nest.restrict(columns))
         many = len(columns) < design.shape[1] and design.size > LONG_ROW * design.shape[0]
@@ -173,7 +172,7 @@ class _WorkingSets:
         for _ in range(MOST_INNER if many else 1):
             following = _proximal_step(place, self.model) if place is part and self.model else None
             if following is None:
-                following = self._newton_step(place)
+                following = self._newton_step(place, accuracy)
             if following is None:
                 break
             place = following
@@ -191,12 +190,15 @@ class _WorkingSets:
         self.model = None if places is None else self.model.restrict(places)
         self.columns = columns
 
-    def _newton_step(self, point):
-        """Return the point that a step by a new Hessian leads to, which is kept; the one before is dropped first."""
+    def _newton_step(self, point, accuracy):
+        """Return the point that a step by a new Hessian leads to, which is kept; the one before is dropped first.
+
+        A model whose products cost passes is minimised to the `accuracy` given, others closely.
+        """
         self.model = None
         model = self.build(point)
         self.model = model if model.exact else None
-        return _proximal_step(point, model, CLOSE if model.exact else self.accuracy)
+        return _proximal_step(point, model, CLOSE if model.exact else accuracy)
 
 
 def forcing(gap, before, target):
