@@ -8,7 +8,9 @@ The size of the team is the number of threads that BLAS had, so that `threadpool
 as everywhere else.
 """
 
+import os
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -67,12 +69,22 @@ def team(work):
     if work < WORTH_LIMITS or _threads.get()[0] is not None:  # little to do, or a team is there already
         yield
         return
-    with _single_threaded_blas as available, ThreadPoolExecutor(max(1, available - 1)) as pool:
-        token = _threads.set((pool, available))
+    with _single_threaded_blas as available:
+        token = _threads.set((_helpers(max(1, available - 1)), available))
         try:
             yield
         finally:
             _threads.reset(token)
+
+
+@cache
+def _helpers(n_threads):
+    """Threads that wait for work, kept from fit to fit: to start one takes as long as it takes to fit small data."""
+    return ThreadPoolExecutor(n_threads, thread_name_prefix="sklearn_xent")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helpers.cache_clear)  # a forked process has none of its parent's threads
 
 
 @lru_cache(maxsize=64)
@@ -83,8 +95,25 @@ def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
     return tuple(slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
+def blocks_of(rows, width):
+    """`row_blocks` of a slice of rows."""
+    return [slice(rows.start + block.start, rows.start + block.stop) for block in row_blocks(rows.stop - rows.start, width)]
+
+
+def pass_by(values, rows):
+    """What is done to some rows of an array where nothing is to be done."""
+
+
+def in_order(parts):
+    """Sum of what slices of rows gave, by their starts: the same whichever was done first."""
+    return sum(parts[start] for start in sorted(parts))
+
+
 def in_threads(function, items, nanoseconds=np.inf):
-    """Apply `function` to consecutive parts of the list `items`, one part a thread of the team.
+    """Apply `function` to consecutive parts of the list `items`, as many as the team has threads.
+
+    A thread that is done takes the next part that nobody has begun: the caller is never held up by helpers that are busy
+    elsewhere. How the items are cut, and the order of the results, is the same whoever does what.
 
     Parameters
     ----------
@@ -104,12 +133,24 @@ def in_threads(function, items, nanoseconds=np.inf):
     if n_threads <= 1:
         return [function(items)]
     bounds = [len(items) * k // n_threads for k in range(n_threads + 1)]
-    own, *others = [items[start:stop] for start, stop in pairwise(bounds)]
-    waiting = [pool.submit(_under, np.geterr(), function, part) for part in others]
-    return [function(own), *(future.result() for future in waiting)]
+    parts = [items[start:stop] for start, stop in pairwise(bounds)]
+    results, todo = [None] * n_threads, deque([*range(n_threads), *[None] * n_threads])
+
+    def work():
+        for k in iter(todo.popleft, None):
+            results[k] = function(parts[k])
+
+    helpers = [pool.submit(_under, np.geterr(), work) for _ in range(n_threads - 1)]
+    try:
+        work()
+    finally:
+        for helper in helpers:
+            if not helper.cancel():  # it has begun
+                helper.result()
+    return results
 
 
-def _under(settings, function, part):
-    """Apply a function under the caller's settings of what overflow and its like are: threads have their own."""
+def _under(settings, work):
+    """Work under the caller's settings of what overflow and its like are: threads have their own."""
     with np.errstate(**settings):
-        return function(part)
+        work()

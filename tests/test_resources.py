@@ -1,6 +1,8 @@
 """Memory and threads: what a fit takes beside the data, and whose threads it uses."""
 
+import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -9,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
 from sklearn_xent import CrossEntropyClassifier
-from sklearn_xent._threads import _threads, team
+from sklearn_xent._threads import _threads, in_threads, team
 
 
 def tall(dtype, order, n_rows=100_000, n_features=100):
@@ -56,6 +58,43 @@ def test_threads_follow_threadpoolctl_and_joblib():
         assert joblib.Parallel(n_jobs=2)(joblib.delayed(size_of_team)() for _ in range(2)) == [1, 1]
     with team(10**9):
         assert size_of_team() == _threads.get()[1]  # a team within a team is that team
+
+
+def test_nobody_waits_for_helpers_that_are_busy():
+    begun, free = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: begun.set() or free.wait(60))
+        begun.wait(60)
+        token = _threads.set((pool, 2))
+        try:
+            assert in_threads(list, range(10)) == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
+        finally:
+            free.set()
+            _threads.reset(token)
+
+
+def test_what_goes_wrong_in_a_helper_is_heard_of():
+    both_are_here = threading.Barrier(2)
+
+    def refuse(part):
+        both_are_here.wait(60)
+        if threading.current_thread() is not threading.main_thread():
+            raise ZeroDivisionError
+
+    with ThreadPoolExecutor(1) as pool:
+        token = _threads.set((pool, 2))
+        try:
+            with pytest.raises(ZeroDivisionError):
+                in_threads(refuse, range(2))
+        finally:
+            _threads.reset(token)
+
+
+def test_helpers_are_kept_from_fit_to_fit():
+    with team(10**9):
+        pool, _ = _threads.get()
+    with team(10**9):
+        assert _threads.get()[0] is pool
 
 
 def threads_of_a_fit(*_):
