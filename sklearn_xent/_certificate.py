@@ -39,14 +39,14 @@ def duality_gap(point, penalised):
     Parameters
     ----------
     point : Point
-    penalised : ndarray of int
-        Their columns' indices, ascending.
+    penalised : ndarray of bool of shape (n_features,)
+        Which columns these are.
 
     Returns
     -------
     float
     """
-    if len(penalised) == 0:
+    if not penalised.any():
         return 0.0
     return _dual_gap(point, -point.loss_gradient, penalised, point.scaled_dual_cost) if point.dual_feasible else np.inf
 
@@ -54,7 +54,7 @@ def duality_gap(point, penalised):
 def _dual_gap(point, U, penalised, cost):
     """Bound by the dual point of ``U = X.T @ residuals``; scaling it by theta of each task costs ``cost(theta)``."""
     penalty, W = point.objective.penalty, point.W
-    columns = penalised if penalty.smooth else penalised[penalty.felt(W, U).any(axis=0)[penalised]]
+    columns = np.flatnonzero(penalised if penalty.smooth else penalised & penalty.felt(W, U).any(axis=0))
     if len(columns) < W.shape[1]:
         penalty, W, U = penalty.restrict(columns), W[:, columns], U[:, columns]
     shape = (point.objective.loss.n_tasks, W.shape[0] // point.objective.loss.n_tasks, len(columns))  # Softmax: one task
@@ -265,7 +265,7 @@ class Certificate:
     def __init__(self, objective, target):
         self.target, self._objective = target, objective
         free = free_columns(objective)
-        self.free, self.penalised = np.flatnonzero(free), np.flatnonzero((objective.scale > 0) & ~free)
+        self.free, self.penalised = np.flatnonzero(free), (objective.scale > 0) & ~free
         self.curvature, self._renew_below = None, np.inf
         self._patience_ends = 0.0  # at so many passes, if a part of the rows has not proven it by then, all rows have to
 

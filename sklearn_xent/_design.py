@@ -11,7 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_xent._home import Design
-from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
+from sklearn_xent._linalg import total
+from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, pass_by, row_blocks
+
+LEAST_CUT = 100_000  # stored values that are read in one
 
 # Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.
 
@@ -23,7 +26,8 @@ class Dense(Design):
     copied_column = 20  # cost of copying a column and multiplying it, in columns that are multiplied where they lie
 
     def __init__(self, X, meter=None, share=1.0, origin=None):
-        super().__init__(X, meter, share)
+        super().__init__(X.shape, X.size, meter, share)
+        self.X = X
         contiguous = X.flags.c_contiguous or X.flags.f_contiguous
         self._ready = X.dtype == np.float64 and contiguous and X.flags.aligned and origin is None
         self._moved, self.origin = origin is not None, np.zeros(self.shape[1]) if origin is None else origin
@@ -48,28 +52,36 @@ class Dense(Design):
 
     def _joined(self, blocks):
         """Neighbouring blocks as one, where BLAS takes them as they lie: its products are best left whole."""
-        return [slice(blocks[0].start, blocks[-1].stop)] if self._ready else blocks
+        return [_run(blocks)] if self._ready else blocks
 
-    def dot(self, W):
-        """``X @ W.T``, of shape (n_samples, n_outputs), each output contiguous."""
+    def dot(self, W, then=pass_by):
+        """``X @ W.T``, of shape (n_samples, n_outputs), each output contiguous.
+
+        ``then(product, rows)`` is called for slices of rows, in the thread that made them.
+        """
         self.meter.read(self.share)
         out = np.empty((self.shape[0], len(W)), order="F")
 
         def of_blocks(blocks):
             for rows in self._joined(blocks):
                 out[rows] = _product(self._block(rows), W)
+            then(out, _run(blocks))
 
         in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(len(W)))
         return out
 
-    def tdot(self, R):
-        """``R.T @ X``, of shape (n_outputs, n_features)."""
+    def tdot(self, R, first=pass_by):
+        """``R.T @ X``, of shape (n_outputs, n_features).
+
+        ``first(R, rows)`` is called for slices of rows, in the thread that reads them next.
+        """
         self.meter.read(self.share)
 
         def of_blocks(blocks):
-            return sum(_transposed_product(self._block(rows), R[rows]) for rows in self._joined(blocks))
+            first(R, _run(blocks))
+            return total(_transposed_product(self._block(rows), R[rows]) for rows in self._joined(blocks))
 
-        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
+        return total(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
 
     def gram(self, weights, n_weights, centre, scale):
         """Weighted Gram matrices of the centred, scaled columns, and their weighted sums.
@@ -107,22 +119,22 @@ class Dense(Design):
             return gram, cross
 
         parts = in_threads(of_blocks, blocks, self.size * n_weights * n_features * self.gram_cost)
-        return sum(gram for gram, _ in parts), sum(cross for _, cross in parts)
+        return total(gram for gram, _ in parts), total(cross for _, cross in parts)
 
     def row_products(self, centre, scale):
         """Inner products of the centred, scaled rows, shape (n_samples, n_samples); for few rows with many columns."""
         self.meter.read(self.share)
 
         def of_blocks(blocks):
-            total = np.zeros((self.shape[0], self.shape[0]))
+            products = np.zeros((self.shape[0], self.shape[0]))
             for columns in blocks:
                 block = np.asarray(self.X[:, columns], dtype=np.float64) - (self.origin + centre)[columns]
                 block *= scale[columns]
-                total += np.dot(block, block.T)
-            return total
+                products += np.dot(block, block.T)
+            return products
 
         blocks = row_blocks(self.shape[1], self.shape[0], max(BLOCK_ELEMENTS, 512 * self.shape[0]))
-        return sum(in_threads(of_blocks, blocks, self.size * self.shape[0] * self.gram_cost))
+        return total(in_threads(of_blocks, blocks, self.size * self.shape[0] * self.gram_cost))
 
     def dense_rows(self, rows, centre, scale):
         """Some rows (a slice), centred and scaled, as an array."""
@@ -136,9 +148,9 @@ class Dense(Design):
         scale = np.ones(self.shape[1])
 
         def of_blocks(blocks):
-            return sum(np.dot(R[rows].T, np.square(self.dense_rows(rows, centre, scale))) for rows in blocks)
+            return total(np.dot(R[rows].T, np.square(self.dense_rows(rows, centre, scale))) for rows in blocks)
 
-        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
+        return total(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
 
     def row_squares(self, centre, scale):
         """Squared norm of every centred, scaled row."""
@@ -166,7 +178,11 @@ class Dense(Design):
                 sums[1] += np.dot(weights[rows], np.square(centred, out=room))
             return sums
 
-        return sum(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(2)))
+        return total(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(2)))
+
+
+def _run(blocks):
+    return slice(blocks[0].start, blocks[-1].stop)
 
 
 def _product(block, W):
@@ -188,14 +204,23 @@ def _middling(block, n_vectors):
 
 
 class Sparse(Design):
-    """X as a SciPy CSR or CSC array or matrix, int32 or int64 indices; never densified."""
+    """X as a SciPy CSR or CSC array or matrix, int32 or int64 indices; never densified.
+
+    It may come in several, runs of rows one after the other: columns are cut out of each run in a thread of its own, and
+    left there.
+    """
 
     product_cost, gram_cost = 1.5, 4.0  # nanoseconds a multiplication, see `_costs`
     copied_column = np.inf  # rows do not know where a column is: one costs as much as several products with all
 
-    def __init__(self, X, meter=None, share=1.0, origin=0.0):
-        super().__init__(X, meter, share)
-        self.origin = origin
+    def __init__(self, *runs, meter=None, share=1.0, origin=0.0):
+        super().__init__((sum(X.shape[0] for X in runs), runs[0].shape[1]), sum(X.size for X in runs), meter, share)
+        self._runs, self.origin = runs, origin
+
+    @cached_property
+    def X(self):
+        """All rows in one matrix: a copy, where they came in several runs."""
+        return self._runs[0] if len(self._runs) == 1 else sparse.vstack(self._runs, format="csr")
 
     def about(self, origin):
         """Return the design of ``X - origin`` in the columns without zeros, in a copy of the stored values; others stay."""
@@ -206,38 +231,44 @@ class Sparse(Design):
         origin = np.where(full, origin, 0.0)
         moved = self.X.data - origin[column]
         X = type(self.X)((moved, self.X.indices, self.X.indptr), self.shape)
-        return Sparse(X, self.meter, self.share, self.origin + origin)
+        return Sparse(X, meter=self.meter, share=self.share, origin=self.origin + origin)
 
-    def dot(self, W):
-        """``X @ W.T``, of shape (n_samples, n_outputs), each output contiguous."""
+    def dot(self, W, then=pass_by):
+        """As `Dense.dot`."""
         self.meter.read(self.share)
         W, out = np.ascontiguousarray(W.T), np.empty((self.shape[0], len(W)), order="F")
 
         def of_parts(parts):
             for rows, X in parts:
                 out[rows] = X @ W
+                then(out, rows)
 
         in_threads(of_parts, self._parts)
         return out
 
-    def tdot(self, R):
-        """``R.T @ X``, of shape (n_outputs, n_features)."""
+    def tdot(self, R, first=pass_by):
+        """As `Dense.tdot`."""
         self.meter.read(self.share)
 
-        def of_parts(parts):
-            return sum(X.T @ R[rows] for rows, X in parts)
+        def of_part(rows, X):
+            first(R, rows)
+            return X.T @ R[rows]
 
-        return np.ascontiguousarray(sum(in_threads(of_parts, self._parts)).T)
+        def of_parts(parts):
+            return total(of_part(*part) for part in parts)
+
+        return np.ascontiguousarray(total(in_threads(of_parts, self._parts)).T)
 
     @cached_property
     def _parts(self):
-        """Runs of rows with about as many stored values each, in the memory of X; CSC has its rows in one."""
-        X, n_parts = self.X, 2 if self.size > 100_000 else 1
-        if X.format != "csr" or n_parts == 1:
-            return [(slice(0, self.shape[0]), X)]
-        cuts = np.searchsorted(X.indptr, np.linspace(0, self.size, n_parts + 1)[1:-1])
-        bounds = [0, *cuts.tolist(), self.shape[0]]
-        return [(slice(start, stop), _run_of_rows(X, start, stop)) for start, stop in pairwise(bounds)]
+        """Slices of rows and their runs, each of about as many stored values, in the memory of X; CSC has its rows in one."""
+        runs = self._runs
+        if self.size <= LEAST_CUT:
+            runs = [self.X]
+        elif len(runs) == 1 and self.X.format == "csr":
+            runs = _cut(self.X, 2)
+        bounds = np.cumsum([0, *(X.shape[0] for X in runs)]).tolist()
+        return [(slice(*ends), X) for ends, X in zip(pairwise(bounds), runs, strict=True)]
 
     def gram(self, weights, n_weights, centre, scale):
         """As `Dense.gram`; centring is applied to the sums, because the centred matrix would be dense."""
@@ -245,7 +276,7 @@ class Sparse(Design):
         n_features, centre = self.shape[1], centre * scale
 
         def of_parts(parts):
-            gram, cross, total = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features)), 0.0
+            gram, cross, weight = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features)), 0.0
             for rows, X in parts:
                 X, these = X.tocsr(), weights(rows)
                 scaled, stored = X.data * scale[X.indices], np.diff(X.indptr)
@@ -254,15 +285,15 @@ class Sparse(Design):
                     weighted = sparse.csr_matrix((scaled * np.repeat(column, stored), X.indices, X.indptr), X.shape)
                     gram[k] += (weighted.T @ columns).toarray()
                 cross += (columns.T @ these).T
-                total = total + these.sum(axis=0)
-            return gram, cross, total
+                weight = weight + these.sum(axis=0)
+            return gram, cross, weight
 
         parts = in_threads(of_parts, self._parts)
-        gram, cross, total = (sum(shares) for shares in zip(*parts, strict=True))
+        gram, cross, weight = (total(shares) for shares in zip(*parts, strict=True))
         if centre.any():
-            cross -= total[:, None] * centre
+            cross -= weight[:, None] * centre
             shift = centre[:, None] * cross[:, None, :]
-            gram -= shift + np.swapaxes(shift, 1, 2) + total[:, None, None] * np.outer(centre, centre)
+            gram -= shift + np.swapaxes(shift, 1, 2) + weight[:, None, None] * np.outer(centre, centre)
         return gram, cross
 
     def row_products(self, centre, scale):
@@ -277,9 +308,9 @@ class Sparse(Design):
         self.meter.read(self.share)
 
         def of_parts(parts):
-            return sum(np.stack([X.T @ R[rows], _squared(X).T @ R[rows]]) for rows, X in parts)
+            return total(np.stack([X.T @ R[rows], _squared(X).T @ R[rows]]) for rows, X in parts)
 
-        first, second = sum(in_threads(of_parts, self._parts))
+        first, second = total(in_threads(of_parts, self._parts))
         return np.ascontiguousarray((second + centre[:, None] * (centre[:, None] * R.sum(axis=0) - 2 * first)).T)
 
     def row_squares(self, centre, scale):
@@ -299,13 +330,13 @@ class Sparse(Design):
         def of_parts(parts):
             return [X[:, columns].tocsr() for _, X in parts]
 
-        X = sparse.vstack(list(chain(*in_threads(of_parts, self._parts))), format="csr")
-        origin = np.broadcast_to(self.origin, self.shape[1])[columns]
-        return Sparse(X, self.meter, self.share * len(columns) / max(self.shape[1], 1), origin)
+        runs, origin = chain(*in_threads(of_parts, self._parts)), np.broadcast_to(self.origin, self.shape[1])[columns]
+        return Sparse(*runs, meter=self.meter, share=self.share * len(columns) / max(self.shape[1], 1), origin=origin)
 
     def rows(self, rows):
         """Some rows, as a design."""
-        return Sparse(self._csr[rows], self.meter, self.share * len(rows) / max(self.shape[0], 1), self.origin)
+        share = self.share * len(rows) / max(self.shape[0], 1)
+        return Sparse(self._csr[rows], meter=self.meter, share=share, origin=self.origin)
 
     @cached_property
     def _csr(self):
@@ -330,13 +361,19 @@ class Sparse(Design):
         """Weighted sums of the columns and of their squares."""
 
         def of_parts(parts):
-            return sum(np.stack([X.T @ weights[rows], _squared(X).T @ weights[rows]]) for rows, X in parts)
+            return total(np.stack([X.T @ weights[rows], _squared(X).T @ weights[rows]]) for rows, X in parts)
 
-        return sum(in_threads(of_parts, self._parts))
+        return total(in_threads(of_parts, self._parts))
 
 
 def _squared(X):
     return type(X)((np.square(X.data, dtype=np.float64), X.indices, X.indptr), X.shape)
+
+
+def _cut(X, n_runs):
+    """Runs of rows of a CSR matrix with about as many stored values each, in its memory."""
+    bounds = [0, *np.searchsorted(X.indptr, np.linspace(0, X.size, n_runs + 1)[1:-1]).tolist(), X.shape[0]]
+    return [_run_of_rows(X, start, stop) for start, stop in pairwise(bounds)]
 
 
 def _run_of_rows(X, start, stop):

@@ -28,17 +28,18 @@ class Design:
 
     Parameters
     ----------
-    X : ndarray or sparse matrix of shape (n_samples, n_features)
-        The data; never modified.
+    shape : tuple
+        Of X.
+    size : int
+        How many numbers X has; SciPy counts stored ones only.
     meter : Meter
         Shared with every part taken from this design.
     share : float
         The part of the whole data that this design holds.
     """
 
-    def __init__(self, X, meter=None, share=1.0):
-        self.X, self.share = X, share
-        self.shape, self.size = X.shape, X.size  # SciPy counts stored values only
+    def __init__(self, shape, size, meter=None, share=1.0):
+        self.shape, self.size, self.share = shape, size, share
         self.meter = Meter() if meter is None else meter
 
     origin = 0.0  # what was subtracted from every row

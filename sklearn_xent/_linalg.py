@@ -7,6 +7,14 @@ EPS = np.finfo(float).eps
 LOST = 64  # units in the last place that entries of a Hessian may be off by, and slopes
 
 
+def total(arrays):
+    """Sum of fresh arrays, which the first of them becomes."""
+    first, *others = arrays
+    for other in others:
+        first += other
+    return first
+
+
 def weighted_sums(weights, values):
     """Sum of each column of `values` (n, k) under weights (n, 1 or k)."""
     return np.dot(weights.T, values)[0] if weights.shape[1] == 1 else (weights * values).sum(axis=0)

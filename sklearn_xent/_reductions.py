@@ -191,7 +191,8 @@ class Screen:
     """
 
     def __init__(self, nest):
-        self.nest, self.known = nest, None  # residuals of a point, and the gradient of all columns there
+        self.nest, self.norms = nest, np.sqrt(nest.whole.second_moment)
+        self.known = None  # residuals of a point, and the gradient of all columns there
 
     def look(self, point):
         """Give a point its gradient; slopes that cannot matter are left as they were."""
@@ -206,6 +207,6 @@ class Screen:
 
     def _needed(self, point):
         residuals, gradient = self.known
-        change = np.outer(point.residual_change(residuals), np.sqrt(point.objective.second_moment))
+        change = np.outer(point.residual_change(residuals), self.norms)
         largest = (np.abs(gradient) + change) / SAFE
         return np.flatnonzero(point.objective.penalty.felt(point.W, largest).any(axis=0))

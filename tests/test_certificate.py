@@ -72,7 +72,7 @@ def test_a_sample_proves_what_the_gradient_alone_does_not(n_classes, multi_class
             l1_ratio=l1_ratio, multi_class=multi_class, fit_intercept=fit_intercept, tol=1e-14, solver="newton"
         ).fit(X, y, weights)
         optimum, _ = objective.lower(best.coef_, best.intercept_)
-        floor, everything = objective.at(optimum).value, np.arange(6)
+        floor, everything = objective.at(optimum).value, np.ones(6, dtype=bool)
         part, rows = sample(objective, 500, seed)
         place = part.at(optimum)
         dual, model = SampledDual(rows, place), _model(place)
