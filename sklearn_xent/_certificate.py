@@ -265,7 +265,8 @@ class Certificate:
     def __init__(self, objective, target):
         self.target, self._objective = target, objective
         free = free_columns(objective)
-        self.free, self.penalised = np.flatnonzero(free), (objective.scale > 0) & ~free
+        self.free = np.flatnonzero(free)  # few, if any
+        self.penalised = (objective.scale > 0) & ~free  # most, if not all: a mask
         self.curvature, self._renew_below = None, np.inf
         self._patience_ends = 0.0  # at so many passes, if a part of the rows has not proven it by then, all rows have to
 

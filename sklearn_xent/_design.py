@@ -11,10 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_xent._home import Design
-from sklearn_xent._linalg import total
-from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, pass_by, row_blocks
+from sklearn_xent._linalg import added_up
+from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
 
-LEAST_CUT = 100_000  # stored values that are read in one
+MOST_UNCUT = 100_000  # stored values up to which a second thread gains nothing
 
 # Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.
 
@@ -52,36 +52,28 @@ class Dense(Design):
 
     def _joined(self, blocks):
         """Neighbouring blocks as one, where BLAS takes them as they lie: its products are best left whole."""
-        return [_run(blocks)] if self._ready else blocks
+        return [slice(blocks[0].start, blocks[-1].stop)] if self._ready else blocks
 
-    def dot(self, W, then=pass_by):
-        """``X @ W.T``, of shape (n_samples, n_outputs), each output contiguous.
-
-        ``then(product, rows)`` is called for slices of rows, in the thread that made them.
-        """
+    def dot(self, W):
+        """``X @ W.T``, of shape (n_samples, n_outputs), each output contiguous."""
         self.meter.read(self.share)
         out = np.empty((self.shape[0], len(W)), order="F")
 
         def of_blocks(blocks):
             for rows in self._joined(blocks):
                 out[rows] = _product(self._block(rows), W)
-            then(out, _run(blocks))
 
         in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(len(W)))
         return out
 
-    def tdot(self, R, first=pass_by):
-        """``R.T @ X``, of shape (n_outputs, n_features).
-
-        ``first(R, rows)`` is called for slices of rows, in the thread that reads them next.
-        """
+    def tdot(self, R):
+        """``R.T @ X``, of shape (n_outputs, n_features)."""
         self.meter.read(self.share)
 
         def of_blocks(blocks):
-            first(R, _run(blocks))
-            return total(_transposed_product(self._block(rows), R[rows]) for rows in self._joined(blocks))
+            return added_up(_transposed_product(self._block(rows), R[rows]) for rows in self._joined(blocks))
 
-        return total(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
+        return added_up(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
 
     def gram(self, weights, n_weights, centre, scale):
         """Weighted Gram matrices of the centred, scaled columns, and their weighted sums.
@@ -119,7 +111,7 @@ class Dense(Design):
             return gram, cross
 
         parts = in_threads(of_blocks, blocks, self.size * n_weights * n_features * self.gram_cost)
-        return total(gram for gram, _ in parts), total(cross for _, cross in parts)
+        return added_up(gram for gram, _ in parts), added_up(cross for _, cross in parts)
 
     def row_products(self, centre, scale):
         """Inner products of the centred, scaled rows, shape (n_samples, n_samples); for few rows with many columns."""
@@ -134,7 +126,7 @@ class Dense(Design):
             return products
 
         blocks = row_blocks(self.shape[1], self.shape[0], max(BLOCK_ELEMENTS, 512 * self.shape[0]))
-        return total(in_threads(of_blocks, blocks, self.size * self.shape[0] * self.gram_cost))
+        return added_up(in_threads(of_blocks, blocks, self.size * self.shape[0] * self.gram_cost))
 
     def dense_rows(self, rows, centre, scale):
         """Some rows (a slice), centred and scaled, as an array."""
@@ -148,9 +140,9 @@ class Dense(Design):
         scale = np.ones(self.shape[1])
 
         def of_blocks(blocks):
-            return total(np.dot(R[rows].T, np.square(self.dense_rows(rows, centre, scale))) for rows in blocks)
+            return added_up(np.dot(R[rows].T, np.square(self.dense_rows(rows, centre, scale))) for rows in blocks)
 
-        return total(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
+        return added_up(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
 
     def row_squares(self, centre, scale):
         """Squared norm of every centred, scaled row."""
@@ -178,11 +170,7 @@ class Dense(Design):
                 sums[1] += np.dot(weights[rows], np.square(centred, out=room))
             return sums
 
-        return total(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(2)))
-
-
-def _run(blocks):
-    return slice(blocks[0].start, blocks[-1].stop)
+        return added_up(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(2)))
 
 
 def _product(block, W):
@@ -213,13 +201,13 @@ class Sparse(Design):
     product_cost, gram_cost = 1.5, 4.0  # nanoseconds a multiplication, see `_costs`
     copied_column = np.inf  # rows do not know where a column is: one costs as much as several products with all
 
-    def __init__(self, *runs, meter=None, share=1.0, origin=0.0):
+    def __init__(self, runs, meter=None, share=1.0, origin=0.0):
         super().__init__((sum(X.shape[0] for X in runs), runs[0].shape[1]), sum(X.size for X in runs), meter, share)
         self._runs, self.origin = runs, origin
 
     @cached_property
     def X(self):
-        """All rows in one matrix: a copy, where they came in several runs."""
+        """All rows in one matrix: a copy, which is kept, where they came in several runs."""
         return self._runs[0] if len(self._runs) == 1 else sparse.vstack(self._runs, format="csr")
 
     def about(self, origin):
@@ -231,9 +219,9 @@ class Sparse(Design):
         origin = np.where(full, origin, 0.0)
         moved = self.X.data - origin[column]
         X = type(self.X)((moved, self.X.indices, self.X.indptr), self.shape)
-        return Sparse(X, meter=self.meter, share=self.share, origin=self.origin + origin)
+        return Sparse([X], self.meter, self.share, self.origin + origin)
 
-    def dot(self, W, then=pass_by):
+    def dot(self, W):
         """As `Dense.dot`."""
         self.meter.read(self.share)
         W, out = np.ascontiguousarray(W.T), np.empty((self.shape[0], len(W)), order="F")
@@ -241,29 +229,24 @@ class Sparse(Design):
         def of_parts(parts):
             for rows, X in parts:
                 out[rows] = X @ W
-                then(out, rows)
 
         in_threads(of_parts, self._parts)
         return out
 
-    def tdot(self, R, first=pass_by):
+    def tdot(self, R):
         """As `Dense.tdot`."""
         self.meter.read(self.share)
 
-        def of_part(rows, X):
-            first(R, rows)
-            return X.T @ R[rows]
-
         def of_parts(parts):
-            return total(of_part(*part) for part in parts)
+            return added_up(X.T @ R[rows] for rows, X in parts)
 
-        return np.ascontiguousarray(total(in_threads(of_parts, self._parts)).T)
+        return np.ascontiguousarray(added_up(in_threads(of_parts, self._parts)).T)
 
     @cached_property
     def _parts(self):
-        """Slices of rows and their runs, each of about as many stored values, in the memory of X; CSC has its rows in one."""
+        """Slices of rows, and the rows: in the runs they came in, or X cut in two, in its memory. Few, and CSC, stay in one."""
         runs = self._runs
-        if self.size <= LEAST_CUT:
+        if self.size <= MOST_UNCUT:
             runs = [self.X]
         elif len(runs) == 1 and self.X.format == "csr":
             runs = _cut(self.X, 2)
@@ -289,7 +272,7 @@ class Sparse(Design):
             return gram, cross, weight
 
         parts = in_threads(of_parts, self._parts)
-        gram, cross, weight = (total(shares) for shares in zip(*parts, strict=True))
+        gram, cross, weight = (added_up(shares) for shares in zip(*parts, strict=True))
         if centre.any():
             cross -= weight[:, None] * centre
             shift = centre[:, None] * cross[:, None, :]
@@ -308,16 +291,16 @@ class Sparse(Design):
         self.meter.read(self.share)
 
         def of_parts(parts):
-            return total(np.stack([X.T @ R[rows], _squared(X).T @ R[rows]]) for rows, X in parts)
+            return added_up(np.stack([X.T @ R[rows], _squared(X).T @ R[rows]]) for rows, X in parts)
 
-        first, second = total(in_threads(of_parts, self._parts))
+        first, second = added_up(in_threads(of_parts, self._parts))
         return np.ascontiguousarray((second + centre[:, None] * (centre[:, None] * R.sum(axis=0) - 2 * first)).T)
 
     def row_squares(self, centre, scale):
         """Squared norm of every centred, scaled row."""
         self.meter.read(self.share)
-        X, square = self.X, np.square(scale)
-        stored = X.multiply(X) @ square - 2 * (X @ (centre * square))
+        square = np.square(scale)
+        stored = np.concatenate([_squared(X) @ square - 2 * (X @ (centre * square)) for _, X in self._parts])
         return np.maximum(stored + np.sum(square * centre * centre), 0)
 
     def dense_rows(self, rows, centre, scale):
@@ -331,12 +314,11 @@ class Sparse(Design):
             return [X[:, columns].tocsr() for _, X in parts]
 
         runs, origin = chain(*in_threads(of_parts, self._parts)), np.broadcast_to(self.origin, self.shape[1])[columns]
-        return Sparse(*runs, meter=self.meter, share=self.share * len(columns) / max(self.shape[1], 1), origin=origin)
+        return Sparse(list(runs), self.meter, self.share * len(columns) / max(self.shape[1], 1), origin)
 
     def rows(self, rows):
         """Some rows, as a design."""
-        share = self.share * len(rows) / max(self.shape[0], 1)
-        return Sparse(self._csr[rows], meter=self.meter, share=share, origin=self.origin)
+        return Sparse([self._csr[rows]], self.meter, self.share * len(rows) / max(self.shape[0], 1), self.origin)
 
     @cached_property
     def _csr(self):
@@ -361,9 +343,9 @@ class Sparse(Design):
         """Weighted sums of the columns and of their squares."""
 
         def of_parts(parts):
-            return total(np.stack([X.T @ weights[rows], _squared(X).T @ weights[rows]]) for rows, X in parts)
+            return added_up(np.stack([X.T @ weights[rows], _squared(X).T @ weights[rows]]) for rows, X in parts)
 
-        return total(in_threads(of_parts, self._parts))
+        return added_up(in_threads(of_parts, self._parts))
 
 
 def _squared(X):
@@ -372,8 +354,8 @@ def _squared(X):
 
 def _cut(X, n_runs):
     """Runs of rows of a CSR matrix with about as many stored values each, in its memory."""
-    bounds = [0, *np.searchsorted(X.indptr, np.linspace(0, X.size, n_runs + 1)[1:-1]).tolist(), X.shape[0]]
-    return [_run_of_rows(X, start, stop) for start, stop in pairwise(bounds)]
+    bounds = np.unique([0, *np.searchsorted(X.indptr, np.linspace(0, X.size, n_runs + 1)[1:-1]), X.shape[0]])
+    return [_run_of_rows(X, start, stop) for start, stop in pairwise(bounds.tolist())]
 
 
 def _run_of_rows(X, start, stop):
@@ -389,4 +371,4 @@ def as_design(X):
     if not X.has_canonical_format:  # duplicates would be counted twice in squares; work on a copy, X is the user's
         X = X.copy()
         X.sum_duplicates()
-    return Sparse(X)
+    return Sparse([X])

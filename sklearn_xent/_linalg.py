@@ -7,10 +7,11 @@ EPS = np.finfo(float).eps
 LOST = 64  # units in the last place that entries of a Hessian may be off by, and slopes
 
 
-def total(arrays):
-    """Sum of fresh arrays, which the first of them becomes."""
-    first, *others = arrays
-    for other in others:
+def added_up(arrays):
+    """Sum of fresh arrays, in the memory of the first; of what is yet to be made, two at a time are there."""
+    arrays = iter(arrays)
+    first = next(arrays)
+    for other in arrays:
         first += other
     return first
 

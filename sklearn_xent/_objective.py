@@ -16,7 +16,7 @@ import numpy as np
 from sklearn_xent._linalg import EPS, largest_eigenvalue, weighted_sums
 from sklearn_xent._line import Evaluation
 from sklearn_xent._point import Origin, Point
-from sklearn_xent._threads import blocks_of, in_threads, pass_by, row_blocks
+from sklearn_xent._threads import in_threads, row_blocks
 
 
 class Objective:
@@ -154,21 +154,13 @@ class Objective:
         Z = self.scores(self.design, W) + b
         return Point(self, W, b, Z if self.offset is None else Z + self.offset)
 
-    def scores(self, design, W, then=pass_by):
-        """Scores of a design's rows, columns centred: an offset of the columns then stays out of the intercept.
-
-        ``then(scores, rows)`` is called for blocks of rows while they are in the cache of the thread that made them.
-        """
+    def scores(self, design, W):
+        """Scores of a design's rows, columns centred: an offset of the columns then stays out of the intercept."""
         W = W * self.scale
-        shift = W @ self.centre
-
-        def finish(Z, run):
-            for rows in blocks_of(run, len(W)):
-                if self.fit_intercept:
-                    Z[rows] -= shift
-                then(Z, rows)
-
-        return design.dot(W, finish)
+        Z = design.dot(W)
+        if self.fit_intercept:
+            Z -= W @ self.centre
+        return Z
 
     def lift(self, W, b):
         """Coefficients and intercept in the units of the data."""
@@ -329,14 +321,9 @@ class Objective:
         total = residuals.sum(axis=0)
         return self.pull_back(batch, residuals), total if self.fit_intercept else np.zeros_like(total)
 
-    def pull_back(self, design, R, first=pass_by):
-        """Transpose of `scores`: ``R.T @ (X - centre) * scale``; ``first(R, rows)`` is called for blocks of rows to be read."""
-
-        def prepare(R, run):
-            for rows in blocks_of(run, R.shape[1]):
-                first(R, rows)
-
-        G = design.tdot(R, prepare)
+    def pull_back(self, design, R):
+        """Transpose of `scores`: ``R.T @ (X - centre) * scale``."""
+        G = design.tdot(R)
         if self.fit_intercept:
             G -= np.outer(R.sum(axis=0), self.centre)
         G *= self.scale

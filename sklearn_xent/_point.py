@@ -9,11 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_xent._bending import Bending
 from sklearn_xent._linalg import EPS, Decoupled, SemiDefinite, weighted_sums
 from sklearn_xent._line import Evaluation, Line
 from sklearn_xent._losses import shrinking_cost
-from sklearn_xent._threads import in_order
 
 
 class Point:
@@ -257,23 +255,30 @@ class Point:
 
     def hessian_vector(self, V):
         """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""
-        objective, bending = self.objective, self._bending()
-        U = objective.scores(objective.design, V, bending.bend)
-        return objective.pull_back(objective.design, U, bending.follow()) + objective.penalty.l2 * V
+        objective = self.objective
+        bent = self.bend(objective.scores(objective.design, V))
+        return objective.pull_back(objective.design, bent) + objective.penalty.l2 * V
 
     def bend(self, U):
         """Turn a change of the scores into the change of the weighted residuals, to first order; they go on summing to zero.
 
         The intercept follows. `U` (n_samples, n_outputs) is written over.
         """
-        bending = self._bending()
-        self.objective.over_rows(lambda rows: bending.bend(U, rows))
-        follow = bending.follow()
-        self.objective.over_rows(lambda rows: follow(U, rows))
-        return U
+        objective, curvature = self.objective, self._kept_curvature
 
-    def _bending(self):
-        return Bending(self._kept_curvature, self._rows.total if self.objective.fit_intercept else None)
+        def bend(rows):
+            U[rows] = curvature.rows(rows).apply(U[rows])
+            return U[rows].sum(axis=0)
+
+        drift = sum(objective.over_rows(bend))
+        if objective.fit_intercept:
+            tangent = -self._rows.total.solve(drift)
+
+            def follow(rows):
+                U[rows] += curvature.rows(rows).apply(np.broadcast_to(tangent, U[rows].shape))
+
+            objective.over_rows(follow)
+        return U
 
     @cached_property
     def _kept_curvature(self):
@@ -292,15 +297,11 @@ class Point:
 
     def _scores_along(self, D):
         """Change of the scores along D, with the intercept's tangent, and that tangent."""
-        objective, drifts = self.objective, {}
-
-        def drift(U, rows):
-            drifts[rows.start] = self._curvature(rows).apply(U[rows]).sum(axis=0)
-
-        if not objective.fit_intercept:
-            return objective.scores(objective.design, D), np.zeros(len(D))
-        U = objective.scores(objective.design, D, drift)
-        tangent = self._rows.total.solve(-in_order(drifts))
+        U = self.objective.scores(self.objective.design, D)
+        if not self.objective.fit_intercept:
+            return U, np.zeros(len(D))
+        drift = self.objective.over_rows(lambda rows: self._curvature(rows).apply(U[rows]).sum(axis=0))
+        tangent = self._rows.total.solve(-sum(drift))
         U += tangent
         return U, tangent
 

@@ -83,8 +83,13 @@ def _helpers(n_threads):
     return ThreadPoolExecutor(n_threads, thread_name_prefix="sklearn_xent")
 
 
+def _alone():
+    _helpers.cache_clear()
+    _threads.set((None, 1))
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_helpers.cache_clear)  # a forked process has none of its parent's threads
+    os.register_at_fork(after_in_child=_alone)  # a forked process has none of its parent's threads
 
 
 @lru_cache(maxsize=64)
@@ -95,22 +100,8 @@ def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
     return tuple(slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
-def blocks_of(rows, width):
-    """`row_blocks` of a slice of rows."""
-    return [slice(rows.start + block.start, rows.start + block.stop) for block in row_blocks(rows.stop - rows.start, width)]
-
-
-def pass_by(values, rows):
-    """What is done to some rows of an array where nothing is to be done."""
-
-
-def in_order(parts):
-    """Sum of what slices of rows gave, by their starts: the same whichever was done first."""
-    return sum(parts[start] for start in sorted(parts))
-
-
 def in_threads(function, items, nanoseconds=np.inf):
-    """Apply `function` to consecutive parts of the list `items`, as many as the team has threads.
+    """Apply `function` to consecutive parts of `items`, as many as the team has threads.
 
     A thread that is done takes the next part that nobody has begun: the caller is never held up by helpers that are busy
     elsewhere. How the items are cut, and the order of the results, is the same whoever does what.
@@ -118,8 +109,8 @@ def in_threads(function, items, nanoseconds=np.inf):
     Parameters
     ----------
     function : callable
-        Takes a list; releases the interpreter's lock in what it does.
-    items : list
+        Takes a part of them; releases the interpreter's lock in what it does.
+    items : list or tuple
     nanoseconds : float, default=inf
         What it takes, about, as measured for `_costs`: little work stays in this thread. inf: several items are never little.
 
@@ -134,19 +125,23 @@ def in_threads(function, items, nanoseconds=np.inf):
         return [function(items)]
     bounds = [len(items) * k // n_threads for k in range(n_threads + 1)]
     parts = [items[start:stop] for start, stop in pairwise(bounds)]
-    results, todo = [None] * n_threads, deque([*range(n_threads), *[None] * n_threads])
+    results, todo, settings = [None] * n_threads, deque([*range(n_threads), *[None] * n_threads]), np.geterr()
 
     def work():
-        for k in iter(todo.popleft, None):
-            results[k] = function(parts[k])
+        try:
+            for k in iter(todo.popleft, None):
+                results[k] = function(parts[k])
+        except BaseException:
+            todo.extendleft([None] * n_threads)  # nobody begins another part
+            raise
 
-    helpers = [pool.submit(_under, np.geterr(), work) for _ in range(n_threads - 1)]
+    helpers = [pool.submit(_under, settings, work) for _ in range(n_threads - 1)]
     try:
         work()
     finally:
-        for helper in helpers:
-            if not helper.cancel():  # it has begun
-                helper.result()
+        errors = [helper.exception() for helper in helpers if not helper.cancel()]  # nobody is left at work
+    for error in filter(None, errors):
+        raise error
     return results
 
 

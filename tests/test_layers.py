@@ -11,7 +11,7 @@ LAYERS = [
     {"_checks", "_threads", "_linalg", "_curvature", "_separation", "_callbacks", "_version", "_tables", "_home"},
     {"_losses", "_penalty", "_design", "_summary", "_calibration", "_rejection"},
     {"losses"},
-    {"_line", "_bending"},
+    {"_line"},
     {"_point"},
     {"_objective", "_targets"},
     {"_reductions", "_costs"},

@@ -316,6 +316,13 @@ def test_what_is_not_felt_has_no_part_in_the_gap():
     assert penalty.felt(np.zeros(4), np.full(4, np.nan)).all()
 
 
+def test_a_row_that_holds_most_of_the_data_stays_in_one():
+    X = sparse.vstack([sparse.random(200, 60_000, density=0.004, random_state=0), np.ones((1, 60_000))], format="csr")
+    parts = as_design(X)
+    assert [rows for rows, _ in parts._parts] == [slice(0, 201)]
+    np.testing.assert_array_equal(parts.dot(np.ones((1, 60_000)))[:, 0], X @ np.ones(60_000))
+
+
 @pytest.mark.parametrize("cut", [False, True])
 def test_long_sparse_data_are_read_in_parts(cut):
     """More than 100,000 stored values: products, sums and columns in runs of rows; what is cut out of them stays in runs."""

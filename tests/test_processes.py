@@ -12,6 +12,7 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import InconsistentVersionWarning
 
 from sklearn_xent import CrossEntropyClassifier, __version__
+from sklearn_xent._threads import _threads, in_threads, team
 
 JOBS = [{}, {"l1_ratio": 1.0, "C": 0.01}, {"multi_class": "multinomial"}, {"solver": "lbfgs"}]
 
@@ -48,6 +49,24 @@ def test_processes(alone, method, monkeypatch):
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # Python 3.12 on fork
         with multiprocessing.get_context(method).Pool(2) as pool:
             same(pool.map(coefficients, JOBS), alone)
+
+
+def work_as_a_fork():
+    assert _threads.get() == (None, 1)
+    assert in_threads(list, range(4)) == [[0, 1, 2, 3]]
+    with team(10**9):
+        assert sum(in_threads(sum, range(4))) == 6
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="nothing is forked here")
+def test_who_is_forked_by_a_fit_at_work_has_helpers_of_its_own():
+    with warnings.catch_warnings(), team(10**9):
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # Python 3.12 on fork
+        in_threads(list, range(4))
+        child = multiprocessing.get_context("fork").Process(target=work_as_a_fork)
+        child.start()
+        child.join(60)
+    assert child.exitcode == 0
 
 
 def test_a_pickle_carries_the_version():

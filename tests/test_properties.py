@@ -104,7 +104,7 @@ def test_neither_the_size_of_blocks_nor_the_number_of_threads_matters(problem, p
     X, y, weights = reference.make_problem(**problem)
     plain = fit(X, y, weights, params)
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(n_threads) as pool:
-        for module in (_design, _objective, _threads):
+        for module in (_design, _objective):
             patch.setattr(module, "row_blocks", lambda n_rows, width, _=None: row_blocks(n_rows, width, elements))
         patch.setattr(_threads, "WORTH_THREADS", 0)
         token = _threads._threads.set((pool, n_threads))
