@@ -10,7 +10,6 @@ as everywhere else.
 
 import os
 import threading
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +24,8 @@ WORTH_THREADS = 100_000  # nanoseconds: several times what handing work over cos
 WORTH_LIMITS = 50_000  # multiplications in one read of the data, below which no BLAS would start a thread
 
 _threads = ContextVar("threads", default=(None, 1))  # a pool, and how many threads with the one that uses it
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _threads.set((None, 1)))  # who is forked has none of its parent's threads
 
 
 class _SingleThreadedBLAS:
@@ -69,27 +70,12 @@ def team(work):
     if work < WORTH_LIMITS or _threads.get()[0] is not None:  # little to do, or a team is there already
         yield
         return
-    with _single_threaded_blas as available:
-        token = _threads.set((_helpers(max(1, available - 1)), available))
+    with _single_threaded_blas as available, ThreadPoolExecutor(max(1, available - 1)) as pool:
+        token = _threads.set((pool, available))
         try:
             yield
         finally:
             _threads.reset(token)
-
-
-@cache
-def _helpers(n_threads):
-    """Threads that wait for work, kept from fit to fit: to start one takes as long as it takes to fit small data."""
-    return ThreadPoolExecutor(n_threads, thread_name_prefix="sklearn_xent")
-
-
-def _alone():
-    _helpers.cache_clear()
-    _threads.set((None, 1))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_alone)  # a forked process has none of its parent's threads
 
 
 @lru_cache(maxsize=64)
@@ -101,16 +87,13 @@ def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
 
 
 def in_threads(function, items, nanoseconds=np.inf):
-    """Apply `function` to consecutive parts of `items`, as many as the team has threads.
-
-    A thread that is done takes the next part that nobody has begun: the caller is never held up by helpers that are busy
-    elsewhere. How the items are cut, and the order of the results, is the same whoever does what.
+    """Apply `function` to consecutive parts of the list `items`, one part a thread of the team.
 
     Parameters
     ----------
     function : callable
-        Takes a part of them; releases the interpreter's lock in what it does.
-    items : list or tuple
+        Takes a list; releases the interpreter's lock in what it does.
+    items : list
     nanoseconds : float, default=inf
         What it takes, about, as measured for `_costs`: little work stays in this thread. inf: several items are never little.
 
@@ -124,28 +107,12 @@ def in_threads(function, items, nanoseconds=np.inf):
     if n_threads <= 1:
         return [function(items)]
     bounds = [len(items) * k // n_threads for k in range(n_threads + 1)]
-    parts = [items[start:stop] for start, stop in pairwise(bounds)]
-    results, todo, settings = [None] * n_threads, deque([*range(n_threads), *[None] * n_threads]), np.geterr()
-
-    def work():
-        try:
-            for k in iter(todo.popleft, None):
-                results[k] = function(parts[k])
-        except BaseException:
-            todo.extendleft([None] * n_threads)  # nobody begins another part
-            raise
-
-    helpers = [pool.submit(_under, settings, work) for _ in range(n_threads - 1)]
-    try:
-        work()
-    finally:
-        errors = [helper.exception() for helper in helpers if not helper.cancel()]  # nobody is left at work
-    for error in filter(None, errors):
-        raise error
-    return results
+    own, *others = [items[start:stop] for start, stop in pairwise(bounds)]
+    waiting = [pool.submit(_under, np.geterr(), function, part) for part in others]
+    return [function(own), *(future.result() for future in waiting)]
 
 
-def _under(settings, work):
-    """Work under the caller's settings of what overflow and its like are: threads have their own."""
+def _under(settings, function, part):
+    """Apply a function under the caller's settings of what overflow and its like are: threads have their own."""
     with np.errstate(**settings):
-        work()
+        return function(part)

@@ -59,7 +59,7 @@ def work_as_a_fork():
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="nothing is forked here")
-def test_who_is_forked_by_a_fit_at_work_has_helpers_of_its_own():
+def test_who_is_forked_by_a_fit_at_work_starts_threads_of_its_own():
     with warnings.catch_warnings(), team(10**9):
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # Python 3.12 on fork
         in_threads(list, range(4))

@@ -1,9 +1,6 @@
 """Memory and threads: what a fit takes beside the data, and whose threads it uses."""
 
-import threading
-import time
 import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -13,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_xent import CrossEntropyClassifier
 from sklearn_xent._design import as_design
-from sklearn_xent._threads import _threads, in_threads, team
+from sklearn_xent._threads import _threads, team
 
 
 def tall(dtype, order, n_rows=100_000, n_features=100):
@@ -62,42 +59,6 @@ def test_threads_follow_threadpoolctl_and_joblib():
         assert size_of_team() == _threads.get()[1]  # a team within a team is that team
 
 
-def test_nobody_waits_for_helpers_that_are_busy():
-    begun, free = threading.Event(), threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        busy = pool.submit(lambda: begun.set() or free.wait(60))
-        begun.wait(60)
-        token = _threads.set((pool, 2))
-        try:
-            assert in_threads(list, range(10)) == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
-            assert not busy.done()
-        finally:
-            free.set()
-            _threads.reset(token)
-
-
-@pytest.mark.parametrize(("own", "helpers"), [(None, ValueError), (KeyboardInterrupt, None), (KeyboardInterrupt, ValueError)])
-def test_who_fails_is_heard_of_and_stops_the_others(own, helpers):
-    both_are_here, begun = threading.Barrier(2), []
-
-    def work(part):
-        begun.append(part)
-        both_are_here.wait(60)
-        error = own if threading.current_thread() is threading.main_thread() else helpers
-        if error:
-            raise error
-        time.sleep(0.2)
-
-    with ThreadPoolExecutor(1) as pool:
-        token = _threads.set((pool, 6))
-        try:
-            with pytest.raises(own or helpers):
-                in_threads(work, range(6))
-        finally:
-            _threads.reset(token)
-    assert len(begun) == 2
-
-
 @pytest.mark.parametrize("product", ["tdot", "squares_tdot"])
 def test_products_of_blocks_are_added_up_as_they_come(product):
     X, R = np.ones((400, 20_000), dtype=np.float32), np.ones((400, 20))
@@ -107,13 +68,6 @@ def test_products_of_blocks_are_added_up_as_they_come(product):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak <= X.nbytes
-
-
-def test_helpers_are_kept_from_fit_to_fit():
-    with team(10**9):
-        pool, _ = _threads.get()
-    with team(10**9):
-        assert _threads.get()[0] is pool
 
 
 def threads_of_a_fit(*_):
