@@ -69,7 +69,7 @@ class ElasticNet:
         g = gradient if self.lasso else gradient + self.l2 * w
         if self.smooth:
             return g
-        steepest, support = soft_threshold(g, self.l1), np.nonzero(w != 0)  # of numbers, `nonzero` takes ten times as long
+        steepest, support = soft_threshold(g, self.l1), np.nonzero(w != 0)  # of numbers in long rows, ten times as slow
         steepest[support] = g[support] + self.l1[support[-1]] * np.sign(w[support])
         return steepest
 
