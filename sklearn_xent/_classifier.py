@@ -372,6 +372,6 @@ def _suspicious(design, solution, multinomial):
     """
     if solution.status != Status.CONVERGED or solution.value <= 2 * solution.gap:
         return True
-    scores = design.dot(solution.coef) + solution.intercept
+    scores = design.dot(solution.coef, solution.intercept)
     largest = (np.ptp(scores, axis=1) if multinomial else np.abs(scores)).max()
     return largest > SUSPICIOUS and not has_minimum(solution.point, solution.curvature)

@@ -14,6 +14,7 @@ from sklearn_xent._home import Design
 from sklearn_xent._linalg import added_up
 from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
 
+MOST_JOINED = 2**15  # rows: what is made of so many on the way into a product stays in a level-2 cache
 MOST_UNCUT = 100_000  # stored values: a product with them takes 0.17 milliseconds by the model of costs, too little to share
 
 # Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.
@@ -51,23 +52,27 @@ class Dense(Design):
         return Dense(self.X[:, columns], self.meter, self.share * len(columns) / max(self.shape[1], 1), origin)
 
     def _joined(self, blocks):
-        """Neighbouring blocks as one, where BLAS takes them as they lie: its products are best left whole."""
-        return [slice(blocks[0].start, blocks[-1].stop)] if self._ready else blocks
+        """Neighbouring blocks as one, where BLAS takes them as they lie: its products are best left long."""
+        if not self._ready:
+            return blocks
+        many = max(1, MOST_JOINED // (blocks[0].stop - blocks[0].start))
+        return [slice(some[0].start, some[-1].stop) for some in (blocks[k : k + many] for k in range(0, len(blocks), many))]
 
-    def dot(self, W):
-        """``X @ W.T``, of shape (n_samples, n_outputs), each output contiguous."""
+    def dot(self, W, b=0.0):
+        """``X @ W.T + b``, of shape (n_samples, n_outputs), each output contiguous."""
         self.meter.read(self.share)
         out = np.empty((self.shape[0], len(W)), order="F")
 
         def of_blocks(blocks):
             for rows in self._joined(blocks):
-                out[rows] = _product(self._block(rows), W)
+                _product(self._block(rows), W, out[rows])
+                out[rows] += b
 
         in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(len(W)))
         return out
 
     def tdot(self, R):
-        """``R.T @ X``, of shape (n_outputs, n_features)."""
+        """``R.T @ X``, of shape (n_outputs, n_features); of R (n_samples, n_outputs) slices of rows are asked for."""
         self.meter.read(self.share)
 
         def of_blocks(blocks):
@@ -145,10 +150,11 @@ class Dense(Design):
         return added_up(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
 
     def row_squares(self, centre, scale):
-        """Squared norm of every centred, scaled row."""
+        """Yield slices of rows, and the squared norms of these rows, centred and scaled."""
         self.meter.read(self.share)
-        blocks = (self.dense_rows(rows, centre, scale) for rows in row_blocks(*self.shape))
-        return np.concatenate([np.einsum("ij,ij->i", block, block) for block in blocks])
+        for rows in row_blocks(*self.shape):
+            block = self.dense_rows(rows, centre, scale)
+            yield rows, np.einsum("ij,ij->i", block, block)
 
     def _typical(self):
         rows = self._block(slice(0, None, max(1, self.shape[0] // 16)))
@@ -173,11 +179,18 @@ class Dense(Design):
         return added_up(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(2)))
 
 
-def _product(block, W):
-    """``block @ W.T``. For one vector and rows of middling length `einsum` reads memory half as fast again as BLAS does."""
+def _product(block, W, out):
+    """Write ``block @ W.T`` into `out`, each of its columns contiguous.
+
+    For one vector and rows of middling length `einsum` reads memory half as fast again as BLAS does.
+    """
+    multiply = np.dot if block.flags.c_contiguous else np.matmul  # `dot` would copy the block
     if _middling(block, len(W)):
-        return np.einsum("ij,j->i", block, W[0])[:, None]
-    return np.dot(W, block.T).T if block.flags.c_contiguous else (W @ block.T).T  # `dot` would copy the block
+        np.einsum("ij,j->i", block, W[0], out=out[:, 0])
+    elif len(W) == 1:
+        multiply(block, W[0], out=out[:, 0])
+    else:
+        out[:] = multiply(W, block.T).T
 
 
 def _transposed_product(block, R):
@@ -221,14 +234,14 @@ class Sparse(Design):
         X = type(self.X)((moved, self.X.indices, self.X.indptr), self.shape)
         return Sparse([X], self.meter, self.share, self.origin + origin)
 
-    def dot(self, W):
+    def dot(self, W, b=0.0):
         """As `Dense.dot`."""
         self.meter.read(self.share)
         W, out = np.ascontiguousarray(W.T), np.empty((self.shape[0], len(W)), order="F")
 
         def of_parts(parts):
             for rows, X in parts:
-                out[rows] = X @ W
+                np.add(X @ W, b, out=out[rows])
 
         in_threads(of_parts, self._parts)
         return out
@@ -297,11 +310,12 @@ class Sparse(Design):
         return np.ascontiguousarray((second + centre[:, None] * (centre[:, None] * R.sum(axis=0) - 2 * first)).T)
 
     def row_squares(self, centre, scale):
-        """Squared norm of every centred, scaled row."""
+        """As `Dense.row_squares`."""
         self.meter.read(self.share)
         square = np.square(scale)
-        stored = np.concatenate([_squared(X) @ square - 2 * (X @ (centre * square)) for _, X in self._parts])
-        return np.maximum(stored + np.sum(square * centre * centre), 0)
+        for rows, X in self._parts:
+            stored = _squared(X) @ square - 2 * (X @ (centre * square))
+            yield rows, np.maximum(stored + np.sum(square * centre * centre), 0)
 
     def dense_rows(self, rows, centre, scale):
         """As `Dense.dense_rows`."""

@@ -37,7 +37,7 @@ class Likelihood:
     def _place(self, coef, intercept):
         self.coef, self.intercept = coef, intercept
         self.params = np.column_stack([intercept, coef]) if self.fit_intercept else coef
-        self.scores = self.design.dot(coef) + intercept - self.shift
+        self.scores = self.design.dot(coef, intercept) - self.shift
         self.log_likelihood = float(self.weight @ self._log_likelihoods())
 
     def covariance(self, kind, groups, frequency, ridge):
@@ -145,7 +145,7 @@ class BinaryLikelihood(Likelihood):
     def log_odds(self, X):
         """Log-odds of both classes of new rows, and their standard errors, shape (n_samples, 2)."""
         design = as_design(X)
-        z = design.dot(self.coef) + self.intercept
+        z = design.dot(self.coef, self.intercept)
         spread = np.sqrt(self._covariance_of_scores(design)[:, :, 0])
         return np.hstack([-z, z]), np.hstack([spread, spread])
 
@@ -181,7 +181,7 @@ class SoftmaxLikelihood(Likelihood):
     def log_odds(self, X):
         """Log-odds of every class of new rows against the rest, and their standard errors, shape (n_samples, n_classes)."""
         design = as_design(X)
-        joint, scores = self._covariance_of_scores(design), design.dot(self.coef) + self.intercept
+        joint, scores = self._covariance_of_scores(design), design.dot(self.coef, self.intercept)
         Z = np.column_stack([np.zeros(len(scores)), scores])
         log_odds, spread = np.empty_like(Z), np.empty_like(Z)
         for k in range(Z.shape[1]):

@@ -21,6 +21,16 @@ def weighted_sums(weights, values):
     return np.dot(weights.T, values)[0] if weights.shape[1] == 1 else (weights * values).sum(axis=0)
 
 
+class Weighted:
+    """Rows of `values` (n, k) times their `weights` (n, 1 or k), made where slices of them are asked for."""
+
+    def __init__(self, weights, values):
+        self.weights, self.values, self.shape = weights, values, values.shape
+
+    def __getitem__(self, rows):
+        return self.weights[rows] * self.values[rows]
+
+
 class SemiDefinite:
     """A factored positive semi-definite matrix; `solve` leaves out the directions whose curvature is lost in rounding.
 

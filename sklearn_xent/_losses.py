@@ -19,8 +19,8 @@ class Logistic:
     Parameters
     ----------
     signs : ndarray of shape (n_samples, n_tasks)
-        -1 where the row belongs to the task's class, +1 elsewhere, so that the loss is ``log(1 + exp(sign * z))``. Floats:
-        a conversion in every evaluation costs more than reading eight bytes for one.
+        -1 where the row belongs to the task's class, +1 elsewhere, so that the loss is ``log(1 + exp(sign * z))``. A byte
+        is enough.
     """
 
     #: The largest second derivative of a row's loss.
@@ -36,16 +36,20 @@ class Logistic:
 
     def residuals(self, z, out=None):
         """Derivatives dl/dz (n, n_tasks) at scores `z`; those near zero keep their relative precision."""
-        e = np.multiply(self.signs, z, out=out)
+        signs = self.signs.astype(float, copy=False)
+        e = np.multiply(signs, z, out=out)
         with np.errstate(over="ignore"):  # an infinite exponential is a residual of zero
             np.exp(np.negative(e, out=e), out=e)
         e += 1
-        return np.divide(self.signs, e, out=e)
+        return np.divide(signs, e, out=e)
 
     def values(self, z, residuals):
         """Losses (n, n_tasks) at scores `z`, their residuals given."""
-        wrong = np.abs(residuals)
-        return np.maximum(self.signs * z, 0) - np.log1p(-np.minimum(wrong, 1 - wrong))
+        losses, rare = self.signs.astype(float), np.abs(residuals)
+        np.maximum(np.multiply(losses, z, out=losses), 0, out=losses)
+        np.minimum(rare, 1 - rare, out=rare)
+        losses -= np.log1p(np.negative(rare, out=rare), out=rare)
+        return losses
 
     @property
     def classes(self):

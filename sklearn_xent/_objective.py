@@ -15,7 +15,8 @@ import numpy as np
 
 from sklearn_xent._linalg import EPS, largest_eigenvalue, weighted_sums
 from sklearn_xent._line import Evaluation
-from sklearn_xent._point import Origin, Point
+from sklearn_xent._origin import Origin
+from sklearn_xent._point import Point
 from sklearn_xent._threads import in_threads, row_blocks
 
 
@@ -151,16 +152,13 @@ class Objective:
     def at(self, W, b=None):
         """Return the `Point` at coefficients `W` in this objective's units; `b` is where its intercept's search starts."""
         b = np.zeros(self.shape[0]) if b is None else b
-        Z = self.scores(self.design, W) + b
+        Z = self.scores(self.design, W, b)
         return Point(self, W, b, Z if self.offset is None else Z + self.offset)
 
-    def scores(self, design, W):
+    def scores(self, design, W, b=0.0):
         """Scores of a design's rows, columns centred: an offset of the columns then stays out of the intercept."""
         W = W * self.scale
-        Z = design.dot(W)
-        if self.fit_intercept:
-            Z -= W @ self.centre
-        return Z
+        return design.dot(W, b - W @ self.centre if self.fit_intercept else b)
 
     def lift(self, W, b):
         """Coefficients and intercept in the units of the data."""
@@ -190,7 +188,7 @@ class Objective:
     @cached_property
     def longest(self):
         """Largest norm of a row in this objective's units, about `gram_centre`."""
-        return float(np.sqrt(self.design.row_squares(self.gram_centre, self.scale).max()))
+        return float(np.sqrt(max(squares.max() for _, squares in self.design.row_squares(self.gram_centre, self.scale))))
 
     @cached_property
     def heaviest(self):
@@ -279,52 +277,65 @@ class Objective:
         other._moments = tuple(moment[columns] for moment in self._moments)
         return other
 
-    def evaluate(self, Z, U, t=1.0, room=None):
-        """Return the `Evaluation` at scores ``Z + t U``, by row blocks that stay in the cache; U may be one row for all.
+    def evaluate(self, scores, room=None):
+        """Return the `Evaluation` at some scores, by row blocks that stay in the cache.
 
-        It is written over the evaluation `room` if there is one, which may hold Z: fresh memory costs as much as the rest.
+        Parameters
+        ----------
+        scores : callable
+            ``scores(rows, out)``: of a slice of rows; they may be written into `out`, which then is written over.
+        room : ndarray of shape (n_samples, n_outputs), optional
+            Memory for the residuals: fresh one costs as much as the rest.
         """
-        moved, residuals = (np.empty_like(Z), np.empty_like(Z)) if room is None else (room.Z, room.residuals)
+        residuals = np.empty((len(self.weights), self.shape[0]), order="F") if room is None else room
 
         def of_block(rows):
-            change = U if len(U) == 1 else U[rows]
-            np.add(Z[rows], change if t == 1 else t * change, out=moved[rows])
             loss, weights = self.loss.rows(rows), self.weights[rows]
-            block = loss.residuals(moved[rows], out=residuals[rows])
+            block = loss.residuals(scores(rows, residuals[rows]), out=residuals[rows])
             return weighted_sums(weights, block), loss.total(weights, block)
 
         balances, totals = zip(*self.over_rows(of_block), strict=True)
-        return Evaluation(moved, residuals, sum(balances), self.loss.total_curvature(sum(totals)))
+        return Evaluation(residuals, sum(balances), self.loss.total_curvature(sum(totals)))
 
-    def value(self, W, evaluation):
-        """Loss at evaluated scores plus the penalty of `W`."""
+    def residuals(self, Z):
+        """Derivatives of the loss at scores Z, by row blocks."""
+        residuals = np.empty(Z.shape, order="F")
+        self.over_rows(lambda rows: self.loss.rows(rows).residuals(Z[rows], out=residuals[rows]))
+        return residuals
+
+    def value(self, W, scores, residuals):
+        """Loss at ``scores(rows)`` of slices of rows, whose residuals are given, plus the penalty of `W`."""
 
         def of_block(rows):
-            losses = self.loss.rows(rows).values(evaluation.Z[rows], evaluation.residuals[rows])
+            losses = self.loss.rows(rows).values(scores(rows), residuals[rows])
             return weighted_sums(self.weights[rows], losses).sum()
 
         return float(sum(self.over_rows(of_block))) + self.penalty.value(W)
 
-    def over_rows(self, of_block, width=None):
-        """Results of a function of a slice of rows, for all blocks of `width` numbers a row; in threads where that pays."""
+    def over_rows(self, of_block, width=None, each=np.inf):
+        """Results of a function of a slice of rows, for all blocks of `width` numbers a row; in threads where that pays.
+
+        `each` is what it takes a row, about, in nanoseconds: see `in_threads`.
+        """
         n_rows, width = len(self.weights), width or self.shape[0]
         blocks = row_blocks(n_rows, width)
         if len(blocks) == 1:
             return [of_block(blocks[0])]
-        return list(chain(*in_threads(lambda blocks: [of_block(rows) for rows in blocks], blocks)))
+        return list(chain(*in_threads(lambda blocks: [of_block(rows) for rows in blocks], blocks, n_rows * each)))
 
     def stochastic_gradient(self, W, b, rows):
         """Gradients in W and b of the loss of a batch of rows, scaled up to the whole; columns are centred."""
         batch, loss, weights = self.design.rows(rows), self.loss.rows(rows), self.weights[rows]
-        Z = self.scores(batch, W) + (b if self.offset is None else b + self.offset[rows])
+        Z = self.scores(batch, W, b)
+        Z = Z if self.offset is None else Z + self.offset[rows]
         residuals = weights * loss.residuals(Z) * (self.design.shape[0] / len(rows))
         total = residuals.sum(axis=0)
         return self.pull_back(batch, residuals), total if self.fit_intercept else np.zeros_like(total)
 
-    def pull_back(self, design, R):
-        """Transpose of `scores`: ``R.T @ (X - centre) * scale``."""
+    def pull_back(self, design, R, total=None):
+        """Transpose of `scores`: ``R.T @ (X - centre) * scale``; `total` are the sums of the columns of R, where known."""
         G = design.tdot(R)
         if self.fit_intercept:
-            G -= np.outer(R.sum(axis=0), self.centre)
+            G -= np.outer(R.sum(axis=0) if total is None else total, self.centre)
         G *= self.scale
         return G

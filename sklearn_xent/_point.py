@@ -9,9 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-from sklearn_xent._linalg import EPS, Decoupled, SemiDefinite, weighted_sums
+from sklearn_xent._linalg import EPS, Decoupled, SemiDefinite, Weighted, weighted_sums
 from sklearn_xent._line import Evaluation, Line
 from sklearn_xent._losses import shrinking_cost
+from sklearn_xent._threads import SUM
 
 
 class Point:
@@ -27,8 +28,8 @@ class Point:
     """
 
     def __init__(self, objective, W, b, Z, evaluation=None):
-        self.objective, self.W = objective, W
-        self._rows = objective.evaluate(Z, np.zeros((1, len(W)))) if evaluation is None else evaluation
+        self.objective, self.W, self._Z = objective, W, Z
+        self._evaluation = objective.evaluate(lambda rows, _: Z[rows]) if evaluation is None else evaluation
         self.b = self._profiled(b) if objective.fit_intercept else b
 
     def _profiled(self, b):
@@ -38,10 +39,14 @@ class Point:
         from anywhere, without a line search (Sun & Tran-Dinh 2019, Mathematical Programming 178, section 4); where R <= 1
         the whole step does: its slope shrinks by ``(exp(R) - 1 - R) / R``.
         """
-        objective, rows, growth = self.objective, self._rows, 1.0
+        objective, there, growth = self.objective, self._evaluation, 1.0
+
+        def shifted(step):
+            return lambda rows, _: np.add(self._Z[rows], step, out=self._Z[rows])
+
         for _ in range(100):
-            gradient = rows.balance
-            step = rows.total.solve(-gradient)
+            gradient = there.balance
+            step = there.total.solve(-gradient)
             length = np.abs(step).max()
             if length > 0.5:
                 reach = np.maximum(objective.loss.spread(step), 1)
@@ -50,28 +55,30 @@ class Point:
             elif length <= 1e-7 and length <= 64 * EPS * (1 + np.abs(b).max()):
                 break
             b = b + step
-            rows = objective.evaluate(rows.Z, step[None], room=rows)
+            there = objective.evaluate(shifted(step), there.residuals)
             if length <= 1e-7:  # Newton is quadratic: the next step would be below rounding
                 break
             if length > 0.5:
                 # Thousands away the safe steps are many: lengthen them while the slope along them hardly changes.
-                slope, slope_there = gradient * step * far, rows.balance * step * far
+                slope, slope_there = gradient * step * far, there.balance * step * far
                 growth = 4 * growth if slope_there.sum() < slope.sum() / 2 else 1.0
-        self._rows = rows
+        self._evaluation = there
         return b
 
-    @cached_property
-    def _weighted_residuals(self):
-        return self.objective.weights * self._rows.residuals
+    @property
+    def _residuals(self):
+        if self._evaluation.residuals is None:
+            self._evaluation.residuals = self.objective.residuals(self._Z)
+        return self._evaluation.residuals
 
-    def _curvature(self, rows=slice(None)):
-        """Weighted second derivatives of some of the rows; made when asked for, because they are as large as the scores."""
-        objective = self.objective
-        return objective.loss.rows(rows).curvature(objective.weights[rows], self._rows.residuals[rows])
+    def _curvature(self):
+        """Return a function of rows: their weighted second derivatives, which all together are as large as the scores."""
+        objective, residuals = self.objective, self._residuals
+        return lambda rows: objective.loss.rows(rows).curvature(objective.weights[rows], residuals[rows])
 
     @cached_property
     def value(self):
-        return self.objective.value(self.W, self._rows)
+        return self.objective.value(self.W, self.scores, self._residuals)
 
     @cached_property
     def loss_gradient(self):
@@ -89,25 +96,26 @@ class Point:
 
     def pull_back(self, objective):
         """Gradient of the loss in the columns of an `objective` with the same rows."""
-        return objective.pull_back(objective.design, self._weighted_residuals)
+        residuals = Weighted(self.objective.weights, self._residuals)
+        return objective.pull_back(objective.design, residuals, self._evaluation.balance)
 
     def residual_change(self, others):
         """Norm of what residuals differ by from others (n_samples, n_outputs), in the metric of the weights, of each output."""
-        weights, residuals = self.objective.weights, self._rows.residuals
+        weights, residuals = self.objective.weights, self._residuals
         blocks = self.objective.over_rows(lambda rows: weighted_sums(weights[rows], np.square(residuals[rows] - others[rows])))
         return np.sqrt(sum(blocks))
 
     @property
     def dual_feasible(self):
         """Whether the weighted residuals sum to zero: so, unless the scores are too wild for the intercept's search."""
-        return not self.objective.fit_intercept or bool(np.abs(self._rows.balance).max() < 1e-13)
+        return not self.objective.fit_intercept or bool(np.abs(self._evaluation.balance).max() < 1e-13)
 
     def scaled_dual_cost(self, theta):
         """What the dual objective loses when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,)."""
-        objective = self.objective
+        objective, of_all = self.objective, self._residuals
 
         def of_block(rows):
-            loss, Z, residuals = objective.loss.rows(rows), self._rows.Z[rows], self._rows.residuals[rows]
+            loss, Z, residuals = objective.loss.rows(rows), self._Z[rows], of_all[rows]
             cost = shrinking_cost(loss.wrong(residuals), theta, lambda far: loss.rows(far).values(Z[far], residuals[far]))
             return weighted_sums(objective.weights[rows], cost)
 
@@ -115,11 +123,11 @@ class Point:
 
     def residuals(self, rows):
         """Derivatives of the loss in the scores of some rows (an index array)."""
-        return self._rows.residuals[rows]
+        return self._residuals[rows]
 
     def scores(self, rows):
         """Scores of some rows (an index array or slice)."""
-        return self._rows.Z[rows]
+        return self._Z[rows]
 
     # Second derivatives, of the profiled loss: what is left after the intercept has followed.
 
@@ -134,7 +142,7 @@ class Point:
         hessian, mixed = gram.reshape(n_blocks, order, order), cross.reshape(n_blocks, order, size)
         self._mixed = mixed
         if objective.fit_intercept:
-            hessian -= mixed @ self._rows.total.solve_blocks(np.swapaxes(mixed, 1, 2))  # what the intercept takes over
+            hessian -= mixed @ self._evaluation.total.solve_blocks(np.swapaxes(mixed, 1, 2))  # what the intercept takes over
         np.einsum("bii->bi", hessian)[:] += np.tile(objective.penalty.l2, size)
         return hessian
 
@@ -160,9 +168,10 @@ class Point:
         where all rows have the same scores.
         """
         objective, n_outputs = self.objective, self.objective.shape[0]
-        (gram,), (cross,) = objective.gram(lambda rows: self._curvature(rows).diagonal().sum(axis=1)[:, None], 1)
+        curvature = self._curvature()
+        (gram,), (cross,) = objective.gram(lambda rows: curvature(rows).diagonal().sum(axis=1)[:, None], 1)
         contrasts, l2 = objective.loss.contrasts()[0], objective.penalty.l2
-        mean = contrasts @ self._rows.total.values @ contrasts.T
+        mean = contrasts @ self._evaluation.total.values @ contrasts.T
         trace = np.trace(mean)
         values, vectors = np.linalg.eigh(mean / trace)
         if objective.fit_intercept:
@@ -177,7 +186,8 @@ class Point:
 
     def _grams(self):
         """Gram matrix and sums of the columns for each distinct entry of the rows' curvatures."""
-        return self.objective.gram(lambda rows: self._curvature(rows).entries(), self.objective.n_pairs)
+        curvature = self._curvature()
+        return self.objective.gram(lambda rows: curvature(rows).entries(), self.objective.n_pairs)
 
     def reach(self, factors):
         """Most that a step of unit length in the metric of the Hessian, intercept included, moves any row's log-odds.
@@ -217,13 +227,13 @@ class Point:
     def _follows(self):
         """How the intercepts of each block follow its coefficients."""
         mixed = np.swapaxes(self._mixed, 1, 2)
-        return self._rows.total.solve_blocks(mixed) if self.objective.fit_intercept else np.zeros_like(mixed)
+        return self._evaluation.total.solve_blocks(mixed) if self.objective.fit_intercept else np.zeros_like(mixed)
 
     def _with_intercept(self, squares):
         """Reach, given the largest squares of what each block's coefficients alone move."""
         contrasts, share = self.objective.loss.contrasts()
         if self.objective.fit_intercept:
-            squares = squares + len(contrasts) / self._rows.total.least
+            squares = squares + len(contrasts) / self._evaluation.total.least
         return float(np.sqrt(share * squares.max()))
 
     def _measure(self, factor, pairs):
@@ -272,7 +282,7 @@ class Point:
 
         drift = sum(objective.over_rows(bend))
         if objective.fit_intercept:
-            tangent = -self._rows.total.solve(drift)
+            tangent = -self._evaluation.total.solve(drift)
 
             def follow(rows):
                 U[rows] += curvature.rows(rows).apply(np.broadcast_to(tangent, U[rows].shape))
@@ -282,7 +292,7 @@ class Point:
 
     @cached_property
     def _kept_curvature(self):
-        return self._curvature()
+        return self._curvature()(slice(None))
 
     @cached_property
     def hessian_diagonal(self):
@@ -297,21 +307,27 @@ class Point:
 
     def _scores_along(self, D):
         """Change of the scores along D, with the intercept's tangent, and that tangent."""
-        U = self.objective.scores(self.objective.design, D)
-        if not self.objective.fit_intercept:
+        objective, curvature = self.objective, self._curvature()
+        U = objective.scores(objective.design, D)
+        if not objective.fit_intercept:
             return U, np.zeros(len(D))
-        drift = self.objective.over_rows(lambda rows: self._curvature(rows).apply(U[rows]).sum(axis=0))
-        tangent = self._rows.total.solve(-sum(drift))
-        U += tangent
+        drift = objective.over_rows(lambda rows: curvature(rows).apply(U[rows]).sum(axis=0))
+        tangent = self._evaluation.total.solve(-sum(drift))
+
+        def follow(rows):
+            U[rows] += tangent
+
+        objective.over_rows(follow, each=SUM * len(D))
         return U, tangent
 
     def of_rows(self, rows):
         """Return this place as some of the rows see it (an index array), with their own weights: no more than its curvature."""
         part, objective = copy(self), self.objective.of_rows(rows, 1.0)
-        residuals = self._rows.residuals[rows]
+        residuals = self.residuals(rows)
         total = objective.loss.total_curvature(objective.loss.total(objective.weights, residuals))
-        part.objective, part._rows = objective, Evaluation(self._rows.Z[rows], residuals, self._rows.balance, total)
-        for name in ("value", "gradient", "loss_gradient", "hessian_diagonal", "_weighted_residuals", "_kept_curvature"):
+        evaluation = Evaluation(residuals, weighted_sums(objective.weights, residuals), total)
+        part.objective, part._Z, part._evaluation = objective, self._Z[rows], evaluation
+        for name in ("value", "gradient", "loss_gradient", "hessian_diagonal", "_kept_curvature"):
             part.__dict__.pop(name, None)
         return part
 
@@ -341,43 +357,14 @@ class Point:
             whole.__dict__.pop(name, None)
         return whole
 
-    def moved(self, step, tangent, evaluation):
-        """Return the point at ``W + step``, given its scores at the intercept ``b + tangent``."""
-        return Point(self.objective, self.W + step, self.b + tangent, evaluation.Z, evaluation)
+    def moved(self, step, tangent, Z, evaluation):
+        """Return the point at ``W + step``, given its scores at the intercept ``b + tangent``, which it keeps."""
+        return Point(self.objective, self.W + step, self.b + tangent, Z, evaluation)
 
-    def evaluate(self, U, t, room):
-        """Return the `Evaluation` of the scores ``Z + t U``, in the memory of another, `room`, if there is one."""
-        return self.objective.evaluate(self._rows.Z, U, t, room)
+    def lend(self):
+        """Return the memory of the residuals; see `Evaluation.lend`."""
+        return self._evaluation.lend()
 
     def along(self, D):
         """Return the `Line` from here in direction `D`; pays ``X @ D`` once."""
         return Line(self, D, *self._scores_along(D))
-
-
-class Origin(Point):
-    """The place where all coefficients are zero, and the intercepts `b` of the best constant model are optimal.
-
-    All rows have the same scores, so that one Gram matrix serves all entries of the curvatures.
-    """
-
-    def __init__(self, objective, b):
-        self.objective, self.W, self.b = objective, np.zeros(objective.shape), b
-
-    @cached_property
-    def _rows(self):
-        shape = (len(self.objective.weights), len(self.b))
-        return self.objective.evaluate(np.zeros(shape, order="F"), self.b[None])
-
-    @cached_property
-    def value(self):
-        return self.objective.constant_value if self.objective.fit_intercept else super().value
-
-    def _grams(self):
-        objective, weights, first = self.objective, self.objective.weights, slice(0, 1)
-        entries = objective.loss.rows(first).curvature(np.ones_like(weights[first]), self._rows.residuals[first]).entries()[0]
-        gram, cross = objective.gram(lambda rows: weights[rows], weights.shape[1])
-        return entries[:, None, None] * gram, entries[:, None] * cross
-
-    def factors(self):
-        """As `Point.factors`; coupled outputs come apart."""
-        return self.averaged_factors() if self.objective.coupled else super().factors()

@@ -16,7 +16,7 @@ class LinearPredictions:
     def _scores(self, X):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, **ACCEPTED)
-        return as_design(X).dot(self._dense_coef()) + self.intercept_
+        return as_design(X).dot(self._dense_coef(), self.intercept_)
 
     def _dense_coef(self):
         return self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_

@@ -63,16 +63,17 @@ def draw(objective, n_rows, seed=0):
     """
     rng, rows, factors = np.random.default_rng(seed), [], []
     classes, weight = objective.loss.classes, objective.row_weight
-    present = [np.flatnonzero((classes == k) & (weight > 0)) for k in range(classes.max() + 1)]
-    total, fair = sum(map(len, present)), n_rows / (4 * len(present))
-    for k, members in enumerate(present):
+    present = [(classes == k) & (weight > 0) for k in range(classes.max() + 1)]
+    total, fair = np.count_nonzero(weight), n_rows / (4 * len(present))
+    for member in present:
+        members = np.flatnonzero(member)
         if len(members) == 0:
             continue
         size = min(len(members), int(np.ceil(max(n_rows * len(members) / total, fair))))
         places = ((np.arange(size) + rng.random(size)) * (len(members) / size)).astype(int)
         drawn = members[places[np.diff(places, prepend=-1) > 0]]  # in order; neighbouring runs may meet
         rows.append(drawn)
-        share = np.dot(objective.weights.T, classes == k) / objective.weights[drawn].sum(axis=0)
+        share = np.einsum("ij,i->j", objective.weights, member) / objective.weights[drawn].sum(axis=0)
         factors.append(np.tile(share, (len(drawn), 1)))
     rows, factors = np.concatenate(rows), np.concatenate(factors)
     order = np.argsort(rows, kind="stable")
@@ -199,7 +200,7 @@ class Screen:
         worth = point.W.shape[1] / self.nest.whole.design.copied_column  # columns, of which copies are cheaper than a read
         columns = self._needed(point) if self.known and np.count_nonzero(point.W.any(axis=0)) <= worth else None
         if columns is None or len(columns) > worth:
-            self.known = point.residuals(slice(None)), point.loss_gradient
+            self.known = point.residuals(slice(None)).copy(order="K"), point.loss_gradient
             return
         gradient = self.known[1].copy()
         gradient[:, columns] = point.pull_back(self.nest.restrict(columns))

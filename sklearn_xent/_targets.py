@@ -81,13 +81,13 @@ def encode(y, sample_weight, class_weight, multi_class):
         columns = _balanced_tasks(columns, loss.signs < 0) if not multinomial else _balanced(weights, codes)
         factors = _balancing(codes, weights, pairs=not multinomial and len(labels) > 2)
     total = float(columns[:, 0].sum())
-    return Targets(labels, loss, columns / columns.sum(axis=0), total * largest, sizes / sizes.sum(), factors, dropped)
+    return Targets(labels, loss, _normalised(columns), total * largest, sizes / sizes.sum(), factors, dropped)
 
 
 def check_weights(sample_weight, n_samples):
     """Return row weights as an array of floats; raises ValueError unless they are finite, non-negative, one a row."""
     if sample_weight is None:
-        return np.ones(n_samples)
+        return np.broadcast_to(1.0, n_samples)  # one number: of data with few columns weights would be a large part
     weights = np.asarray(sample_weight)
     if weights.shape != (n_samples,):
         raise ValueError(f"sample_weight must have the shape ({n_samples},), one weight a row; got {weights.shape}.")
@@ -145,6 +145,12 @@ def _coded(y):
     return labels, (y == labels[1]).astype(np.intp) if len(labels) == 2 else np.searchsorted(labels, y)
 
 
+def _normalised(columns):
+    """Divide by the sums of the columns; what is one number for all rows stays one."""
+    distinct = columns[:1] if columns.strides[0] == 0 else columns
+    return np.broadcast_to(distinct / columns.sum(axis=0), columns.shape)
+
+
 def _factors(labels, class_weight):
     for label, weight in class_weight.items():
         real = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
@@ -168,9 +174,9 @@ def _weighted_classes(labels, codes, sums):
 
 
 def _signs(codes, n_classes):
-    if n_classes == 2:
-        return (1 - 2.0 * (codes == 1))[:, None]
-    return np.asfortranarray(1 - 2.0 * (codes[:, None] == np.arange(n_classes)))
+    """-1 where a row is of a task's class, 1 elsewhere; two classes are one task, whose class is the second."""
+    tasks = np.arange(n_classes) if n_classes > 2 else np.ones(1, dtype=int)
+    return 1 - 2 * np.asfortranarray(codes[:, None] == tasks).view(np.int8)
 
 
 def _balanced_tasks(weights, member):

@@ -241,7 +241,7 @@ def test_no_step_reaches_further_than_the_reach(n_classes, multi_class, fit_inte
     rng = np.random.default_rng(0)
     point = objective.at(0.3 * rng.standard_normal(objective.shape))
     reach, longest = point.reach(point.factors()), 0.0
-    curvature = objective.loss.curvature(objective.weights, point._rows.residuals)
+    curvature = objective.loss.curvature(objective.weights, point.residuals(slice(None)))
     for _ in range(300):
         V, b = rng.standard_normal(objective.shape), fit_intercept * rng.standard_normal(objective.shape[0])
         U = objective.scores(objective.design, V) + b

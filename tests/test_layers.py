@@ -13,6 +13,7 @@ LAYERS = [
     {"losses"},
     {"_line"},
     {"_point"},
+    {"_origin"},
     {"_objective", "_targets"},
     {"_reductions", "_costs"},
     {"_certificate", "_collinear", "_model"},

@@ -133,7 +133,8 @@ def test_averaged_factors_are_what_they_say(fit_intercept):
     objective = build(3, "multinomial", fit_intercept, "balanced")
     point = objective.at(somewhere(objective))
     (factor,) = point.averaged_factors()
-    curvature = objective.weights[:, :, None] * np.array([np.diag(p) - np.outer(p, p) for p in softmax(point._rows.Z, axis=1)])
+    probabilities = softmax(point.scores(slice(None)), axis=1)
+    curvature = objective.weights[:, :, None] * np.array([np.diag(p) - np.outer(p, p) for p in probabilities])
     traces = np.trace(curvature, axis1=1, axis2=2)
     X = (objective.design.X - objective.centre) * objective.scale
     centred = X - traces @ X / traces.sum() * fit_intercept
@@ -147,7 +148,7 @@ def test_averaged_factors_are_what_they_say(fit_intercept):
 def test_the_intercept_is_optimal_at_every_point(n_classes, multi_class, fit_intercept, class_weight):
     objective = build(n_classes, multi_class, fit_intercept, class_weight)
     point = objective.at(3 * somewhere(objective))
-    total = point._weighted_residuals.sum(axis=0)
+    total = (objective.weights * point.residuals(slice(None))).sum(axis=0)
     if fit_intercept:
         np.testing.assert_allclose(total, 0, atol=1e-15)
     else:
@@ -196,19 +197,52 @@ def test_lines(n_classes, multi_class, fit_intercept, class_weight, l1_ratio):
     before = objective.n_passes
     line = point.along(D)
     assert objective.n_passes == before + 0.5
-    t = 0.7
+    t, U = 0.7, line._U.copy()
     slope = line.slope(t)
     there = line.point(t)
     assert objective.n_passes == before + 0.5
     assert there.value == pytest.approx(objective.at(point.W + t * D).value, rel=1e-12)
 
     def joint(t):  # the intercept on its tangent, not at its optimum
-        there = line._evaluation(t)
-        losses = objective.loss.values(there.Z, there.residuals)
+        Z = point.scores(slice(None)) + t * U
+        losses = objective.loss.values(Z, objective.loss.residuals(Z))
         return np.sum(objective.weights * losses) + objective.penalty.value(point.W + t * D)
 
     assert slope == pytest.approx((joint(t + 1e-6) - joint(t - 1e-6)) / 2e-6, abs=1e-7)
     assert line.slope(0) == pytest.approx((joint(2e-6) - joint(0)) / 2e-6, abs=1e-5)
+
+
+@pytest.mark.parametrize("begin", ["origin", "elsewhere"])
+@cases
+def test_a_place_answers_as_before_once_a_line_has_had_its_memory(n_classes, multi_class, fit_intercept, class_weight, begin):
+    objective = build(n_classes, multi_class, fit_intercept, class_weight)
+    point = objective.origin() if begin == "origin" else objective.at(somewhere(objective))
+    columns, D, half = np.array([0, 2]), somewhere(objective, 1), np.array([0.5])
+
+    def answers():
+        slope = point.along(D).slope(0.4)
+        return point.residuals(slice(None)).copy(), point.hessian(), point.scaled_dual_cost(half), slope, point.value
+
+    expected = answers()
+    part = point.restrict(columns, objective.restrict(columns))
+    line = point.along(D)
+    line.slope(0.3), line.slope(1.0), line.rises(1.0)
+    there = line.point(0.7)
+    assert point._evaluation.residuals is None
+    for found, value in zip(answers(), expected, strict=True):
+        np.testing.assert_allclose(found, value, rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(part.residuals(slice(None)), expected[0])
+    assert there.value == pytest.approx(objective.at(point.W + 0.7 * D).value, rel=1e-12)
+
+
+def test_a_weight_for_all_rows_is_one_number():
+    _, y, _ = reference.make_problem(2)
+    one, many = (_targets.encode(y, w, None, "ovr") for w in (_targets.check_weights(None, len(y)), np.ones(len(y))))
+    assert one.weights.strides == (0, 0)
+    assert one.loss.signs.nbytes == len(y)
+    np.testing.assert_array_equal(one.weights, many.weights)
+    with pytest.raises(ValueError, match="read-only"):
+        one.weights[0] = 1
 
 
 @containers
@@ -275,13 +309,17 @@ def test_moments(container):
     assert variance[4] < 1e-30
 
 
+def row_squares(design, centre, scale):
+    return np.concatenate([squares for _, squares in design.row_squares(centre, scale)])
+
+
 @containers
 def test_row_squares_and_gram(container):
     X, _, weights = reference.make_problem(2)
     centre, scale = np.array([0.1, 2.0, 0.0, -1.0]), np.array([1.0, 0.5, 2.0, 4.0])
     exact = (X - centre) * scale
     design = as_design(container(X))
-    np.testing.assert_allclose(design.row_squares(centre, scale), np.sum(exact**2, axis=1), rtol=1e-11)
+    np.testing.assert_allclose(row_squares(design, centre, scale), np.sum(exact**2, axis=1), rtol=1e-11)
     columns = np.column_stack([weights, 1 / weights])
     gram, cross = design.gram(lambda rows: columns[rows], columns.shape[1], centre, scale)
     for k in range(2):
@@ -347,7 +385,7 @@ def test_long_sparse_data_are_read_in_parts(cut):
             np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
         for found, expected in zip(parts.moments(weights[:, 0]), whole.moments(weights[:, 0]), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-9)
-        np.testing.assert_allclose(parts.row_squares(centre, ones), whole.row_squares(centre, ones), rtol=1e-9)
+        np.testing.assert_allclose(row_squares(parts, centre, ones), row_squares(whole, centre, ones), rtol=1e-9)
     some = [5, 29_999]
     np.testing.assert_array_equal(parts.rows(some).dot(W), parts.dot(W)[some])
     np.testing.assert_array_equal(

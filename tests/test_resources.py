@@ -12,8 +12,10 @@ from sklearn_xent import CrossEntropyClassifier
 from sklearn_xent._design import as_design
 from sklearn_xent._threads import _threads, team
 
+TALL, THIN = (100_000, 100), (1_000_000, 20)
 
-def tall(dtype, order, n_rows=100_000, n_features=100):
+
+def tall(dtype, order, n_rows, n_features):
     rng = np.random.default_rng(0)
     X = np.empty((n_rows, n_features), dtype=dtype, order=order)
     for start in range(0, n_rows, 10_000):
@@ -24,10 +26,14 @@ def tall(dtype, order, n_rows=100_000, n_features=100):
 
 @pytest.mark.parametrize("params", [{}, {"C": 1e-3, "l1_ratio": 1.0}], ids=["ridge", "lasso"])
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize(("dtype", "share"), [(np.float64, 0.25), (np.float32, 0.5)])
-def test_a_fit_adds_a_quarter_of_the_data_at_most(dtype, share, order, params):
-    """Rows take a dozen float64 whatever X is: of float32 data that is twice the share. A float64 copy would be 2.0."""
-    X, y = tall(dtype, order)
+@pytest.mark.parametrize(
+    ("dtype", "shape", "share"),
+    [(np.float64, TALL, 0.25), (np.float64, THIN, 0.25), (np.float32, TALL, 0.25), (np.float32, THIN, 0.5)],
+    ids=["double, tall", "double, thin", "single, tall", "single, thin"],
+)
+def test_a_fit_adds_a_quarter_of_the_data_at_most(dtype, share, order, shape, params):
+    """A row takes four float64 whatever X is, 40% of 20 columns in single precision; a float64 copy would be 200%."""
+    X, y = tall(dtype, order, *shape)
     CrossEntropyClassifier(**params).fit(X[:1000], y[:1000])  # what is imported and cached once does not count
     tracemalloc.start()
     fit = CrossEntropyClassifier(**params).fit(X, y)

@@ -74,7 +74,7 @@ class _Copy:
 
     def __init__(self, objective):
         (n_rows, n_features), fit_intercept = objective.design.shape, objective.fit_intercept
-        self.objective, self.loss, self.weights = objective, objective.loss, objective.weights
+        self.objective, self.loss, self.weights = objective, objective.loss, np.ascontiguousarray(objective.weights)
         self.X = np.zeros((n_rows, n_features + 1), order="F")
         self.X[:, :-1] = objective.design.dense_rows(slice(0, n_rows), objective.centre, objective.scale)
         self.X[:, -1] = 1.0 if fit_intercept else 0.0

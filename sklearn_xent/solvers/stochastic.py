@@ -128,8 +128,9 @@ def _adagrad(size):
 
 def _expected_step(objective, batch_size):
     n = objective.design.shape[0]
-    rows = objective.design.row_squares(objective.centre, objective.scale) + 1  # one for the intercept
-    largest = objective.loss.smoothness * n * np.max(objective.row_weight * rows)
+    squares, weight = objective.design.row_squares(objective.centre, objective.scale), objective.row_weight
+    longest = max(np.max(weight[rows] * (some + 1)) for rows, some in squares)  # one for the intercept
+    largest = objective.loss.smoothness * n * longest
     whole = objective.lipschitz() + objective.loss.smoothness
     b = min(batch_size, n)
     smoothness = largest if n == 1 else (n * (b - 1) * whole + (n - b) * largest) / (b * (n - 1))

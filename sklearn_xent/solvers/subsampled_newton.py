@@ -1,6 +1,7 @@
 """Newton with the Hessian of a sample, corrected on the way."""
 
 from copy import copy
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -59,10 +60,10 @@ class SubsampledNewton(Solver):
         check_memory("subsampled-newton", "newton-cg", point.objective.hessian_numbers)
         costs = Costs(point.objective)
         found = self._sampled(point, costs, monitor.target)
-        start = point if found.model is None else point.objective.at(found.W, found.b)
+        start = partial(_start, point, None if found.model is None else (found.W, found.b))
         descent = _Descent(found, monitor, costs)
         del found  # the descent drops the sample's rows once it has no more use for them
-        _iterate(min(start, point, key=lambda place: place.value), descent)
+        _iterate(start, descent)
 
     def _sampled(self, point, costs, target):
         """Return what the optimum of a sample's problem tells."""
@@ -80,7 +81,7 @@ class SubsampledNewton(Solver):
         start = _moved(point, part)
         found = SubsampledNewton()._sampled(start, costs, enough)
         descent = _Descent(found, monitor, costs, enough)
-        _iterate(start if found.model is None else part.at(found.W, found.b), descent)
+        _iterate(lambda: start if found.model is None else part.at(found.W, found.b), descent)
         best = monitor.best
         model = FactoredModel.averaged(best) if plan.averaged else _model(best)
         return _Found(best.W, best.b, model, SampledDual(rows, best), best if plan.averaged else None)
@@ -108,10 +109,15 @@ def _model(point):
     return FactoredModel.at(point) if point.objective.penalty.smooth else ExplicitModel.at(point)
 
 
-def _iterate(point, descent):
-    """Run until the monitor stops it or the model promises less than is worth a step."""
+def _start(point, found):
+    """Return the point of the coefficients and intercepts that were found, if any, or the one given where it is better."""
+    return point if found is None else min(point.objective.at(*found), point, key=lambda place: place.value)
+
+
+def _iterate(start, descent):
+    """Run from the point ``start()``, which nothing else holds on to, until the monitor stops it or no step is worth it."""
     monitor = descent.monitor
-    iterate(point, descent.step, monitor)
+    iterate(start(), descent.step, monitor)
     spare = descent.costs.one_pass(monitor.objective.design.shape[0]) < SPARE
     if spare and descent.own and monitor.status == Status.CONVERGED and monitor.best_gap > 1e-6 * monitor.target:
         model = _model(monitor.best) if descent.price < 1 else descent.model
@@ -137,7 +143,7 @@ class _Descent:
         self.dual_model = copy(self.model)
         self.own = False  # whether the model's Hessian is of this problem
         self.unproven = 0  # how often the sample was asked for a proof in vain
-        self.before = None  # the last point, and the squared length of the step from it
+        self.before = None  # coefficients and gradient of the last point, and the squared length of the step from it
 
     @property
     def price(self):
@@ -151,8 +157,8 @@ class _Descent:
         due = self.model is None or (self.before is not None and self.place is None and self.price < CHEAP)
         renewed = due and self._renew(point)
         if not due and self.before is not None:
-            last = self.before[0]
-            self.model.learn(point.W - last.W, _smooth_gradient(point) - _smooth_gradient(last))
+            W, gradient, _ = self.before
+            self.model.learn(point.W - W, _smooth_gradient(point) - gradient)
         D, length = _direction(point, self.model)
         if not renewed and self._stale(length):
             renewed = self._renew(point)
@@ -181,7 +187,7 @@ class _Descent:
         return monitor.status is not None
 
     def _advance(self, point, D, length):
-        self.before = (point, length)
+        self.before = point.W, _smooth_gradient(point), length
         return advance(point, D, self.model.flatness, longest=np.inf if point.objective.penalty.smooth else 1.0)
 
     def _renew(self, point):
@@ -206,7 +212,7 @@ class _Descent:
         else:
             bound = self.monitor.gap if self.dual is None else self.dual.promises(length, self.monitor.objective)
             excess = max(length, bound) / max(self.monitor.target, 1e-300)
-        return _remaining(self.before[1] / length, excess) > self.price + FURTHER_STEPS
+        return _remaining(self.before[-1] / length, excess) > self.price + FURTHER_STEPS
 
 
 def _smooth_gradient(point):
