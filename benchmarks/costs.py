@@ -46,7 +46,7 @@ def times(n_rows, n_features, n_classes, task, repeats=3):
     """Milliseconds of an iteration's pass and of a Hessian with its factors, and the costs that were predicted from."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((n_rows, n_features)), rng.integers(0, n_classes, n_rows)
-    targets = _targets.encode(y, np.ones(n_rows), None, task)
+    targets = _targets.encode(y, _targets.check_weights(None, n_rows), None, task)
     with team(X.size):
         objective = Objective(
             as_design(X), targets.loss, targets.weights, ElasticNet.from_C(1.0, 0.0, n_rows, n_features), True

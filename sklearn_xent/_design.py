@@ -14,7 +14,7 @@ from sklearn_xent._home import Design
 from sklearn_xent._linalg import added_up
 from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
 
-MOST_JOINED = 2**15  # rows: what is made of so many on the way into a product stays in a level-2 cache
+MOST_JOINED = 2**15  # rows: what is made of so many, for one output, stays in a level-2 cache
 MOST_UNCUT = 100_000  # stored values: a product with them takes 0.17 milliseconds by the model of costs, too little to share
 
 # Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_xent._threads import SUM
 
 
-@dataclass
+@dataclass(eq=False)
 class Evaluation:
     """Residuals at some scores, their weighted sum, and the sum of the curvatures.
 

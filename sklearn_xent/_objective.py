@@ -30,7 +30,7 @@ class Objective:
     loss : Logistic or Softmax
         Pointwise loss, with the coded targets.
     weights : ndarray of shape (n_samples, 1 or n_tasks)
-        Row weights; every column sums to one.
+        Row weights, read-only; every column sums to one. Equal ones are one number in memory.
     penalty : ElasticNet
         On the coefficients in this objective's units.
     fit_intercept : bool
@@ -330,7 +330,7 @@ class Objective:
         Z = Z if self.offset is None else Z + self.offset[rows]
         residuals = weights * loss.residuals(Z) * (self.design.shape[0] / len(rows))
         total = residuals.sum(axis=0)
-        return self.pull_back(batch, residuals), total if self.fit_intercept else np.zeros_like(total)
+        return self.pull_back(batch, residuals, total), total if self.fit_intercept else np.zeros_like(total)
 
     def pull_back(self, design, R, total=None):
         """Transpose of `scores`: ``R.T @ (X - centre) * scale``; `total` are the sums of the columns of R, where known."""

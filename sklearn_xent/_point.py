@@ -122,7 +122,7 @@ class Point:
         return sum(objective.over_rows(of_block))
 
     def residuals(self, rows):
-        """Derivatives of the loss in the scores of some rows (an index array)."""
+        """Derivatives of the loss in the scores of some rows; of a slice, until a line from here takes their memory."""
         return self._residuals[rows]
 
     def scores(self, rows):
@@ -307,10 +307,11 @@ class Point:
 
     def _scores_along(self, D):
         """Change of the scores along D, with the intercept's tangent, and that tangent."""
-        objective, curvature = self.objective, self._curvature()
+        objective = self.objective
         U = objective.scores(objective.design, D)
         if not objective.fit_intercept:
             return U, np.zeros(len(D))
+        curvature = self._curvature()
         drift = objective.over_rows(lambda rows: curvature(rows).apply(U[rows]).sum(axis=0))
         tangent = self._evaluation.total.solve(-sum(drift))
 

@@ -200,7 +200,7 @@ class Screen:
         worth = point.W.shape[1] / self.nest.whole.design.copied_column  # columns, of which copies are cheaper than a read
         columns = self._needed(point) if self.known and np.count_nonzero(point.W.any(axis=0)) <= worth else None
         if columns is None or len(columns) > worth:
-            self.known = point.residuals(slice(None)).copy(order="K"), point.loss_gradient
+            self.known = point.residuals(slice(None)).copy(order="K"), point.loss_gradient  # the next line takes the others
             return
         gradient = self.known[1].copy()
         gradient[:, columns] = point.pull_back(self.nest.restrict(columns))

@@ -20,7 +20,7 @@ class Targets:
         Labels with positive total weight, sorted.
     loss : Logistic or Softmax
     weights : ndarray of shape (n_samples, 1) or (n_samples, n_classes)
-        Every column sums to one.
+        Read-only; every column sums to one. Equal ones are one number in memory.
     total : float
         Sum of the weights before they were normalised: S of the objective.
     shares : ndarray of shape (n_classes,)

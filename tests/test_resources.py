@@ -32,7 +32,7 @@ def tall(dtype, order, n_rows, n_features):
     ids=["double, tall", "double, thin", "single, tall", "single, thin"],
 )
 def test_a_fit_adds_a_quarter_of_the_data_at_most(dtype, share, order, shape, params):
-    """A row takes four float64 whatever X is, 40% of 20 columns in single precision; a float64 copy would be 200%."""
+    """Two classes, equal weights: a row takes four float64, 40% of 20 columns in single precision; a copy would be 200%."""
     X, y = tall(dtype, order, *shape)
     CrossEntropyClassifier(**params).fit(X[:1000], y[:1000])  # what is imported and cached once does not count
     tracemalloc.start()

@@ -42,10 +42,9 @@ class Solver(BaseEstimator):
         self.check_params()
         with team(objective.design.size * objective.shape[0]):
             objective = self._prepare(objective.centred())
-            point = objective.origin() if start is None else _warm(objective, start)
             monitor = Monitor(objective, Controls() if controls is None else controls, self._patience, self._limit())
             try:
-                self._run(point, monitor, random_state)
+                self._run(_first(objective, start), monitor, random_state)
             except KeyboardInterrupt as interruption:
                 if monitor.best is None:
                     raise
@@ -70,9 +69,11 @@ class Solver(BaseEstimator):
         raise NotImplementedError
 
 
-def _warm(objective, start):
+def _first(objective, start):
     """Return the point of the coefficients given, or the origin where that is better: a start may come from other data."""
     origin = objective.origin()
+    if start is None:
+        return origin
     with np.errstate(over="ignore", invalid="ignore"):
         point = objective.at(*objective.lower(*start))
         return point if point.value <= origin.value else origin

@@ -1,7 +1,6 @@
 """Newton with the Hessian of a sample, corrected on the way."""
 
 from copy import copy
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -60,10 +59,9 @@ class SubsampledNewton(Solver):
         check_memory("subsampled-newton", "newton-cg", point.objective.hessian_numbers)
         costs = Costs(point.objective)
         found = self._sampled(point, costs, monitor.target)
-        start = partial(_start, point, None if found.model is None else (found.W, found.b))
-        descent = _Descent(found, monitor, costs)
-        del found  # the descent drops the sample's rows once it has no more use for them
-        _iterate(start, descent)
+        start, descent = [_start(point, found)], _Descent(found, monitor, costs)
+        del point, found  # what is one number a row, or a sample of the rows, is dropped as soon as it has served
+        _iterate(start.pop, descent)
 
     def _sampled(self, point, costs, target):
         """Return what the optimum of a sample's problem tells."""
@@ -110,12 +108,12 @@ def _model(point):
 
 
 def _start(point, found):
-    """Return the point of the coefficients and intercepts that were found, if any, or the one given where it is better."""
-    return point if found is None else min(point.objective.at(*found), point, key=lambda place: place.value)
+    """Return the point that a sample found, if one was asked, or the one given where that is better."""
+    return point if found.model is None else min(point.objective.at(found.W, found.b), point, key=lambda place: place.value)
 
 
 def _iterate(start, descent):
-    """Run from the point ``start()``, which nothing else holds on to, until the monitor stops it or no step is worth it."""
+    """Run from the point ``start()`` until the monitor stops it or no step is worth it."""
     monitor = descent.monitor
     iterate(start(), descent.step, monitor)
     spare = descent.costs.one_pass(monitor.objective.design.shape[0]) < SPARE
