@@ -7,18 +7,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xent import _targets
 from sklearn_xent._callbacks import FRAMES, CallbackSupportMixin, Tasks, with_callbacks
 from sklearn_xent._certificate import has_minimum
 from sklearn_xent._checks import check_integer
+from sklearn_xent._data import checked_to_fit
 from sklearn_xent._design import as_design
 from sklearn_xent._minimise import Controls, Status
 from sklearn_xent._objective import Objective
 from sklearn_xent._parameters import check_params
 from sklearn_xent._penalty import ElasticNet
-from sklearn_xent._predictions import ACCEPTED, LinearPredictions
+from sklearn_xent._predictions import LinearPredictions
 from sklearn_xent._prior import prior_shift
 from sklearn_xent._separation import SUSPICIOUS, SeparationWarning, separation_of
 from sklearn_xent._summary import Terms, summarise
@@ -258,7 +259,7 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
     def _check_data(self, X, y, sample_weight):
         """Return data, labels, and both coded; all validated, but for values of X that are not finite."""
         try:
-            X, y = validate_data(self, X, y, ensure_all_finite=False, **ACCEPTED)
+            X, y = checked_to_fit(self, X, y)
         except OverflowError as error:  # an integer of more than 308 digits
             raise ValueError(f"X and y must hold numbers that a float can represent: {error}") from error
         if y.dtype.kind not in "biu":  # integers are classes, whatever they are

@@ -2,12 +2,11 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_xent import _targets
+from sklearn_xent._data import checked
 from sklearn_xent._design import as_design
-
-ACCEPTED = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32), "accept_large_sparse": True}
 
 
 class LinearPredictions:
@@ -15,8 +14,7 @@ class LinearPredictions:
 
     def _scores(self, X):
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **ACCEPTED)
-        return as_design(X).dot(self._dense_coef(), self.intercept_)
+        return as_design(checked(self, X)).dot(self._dense_coef(), self.intercept_)
 
     def _dense_coef(self):
         return self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_

@@ -21,9 +21,10 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from sklearn_xent import _targets
 from sklearn_xent._calibration import CalibrationSummary, calibration_summary
 from sklearn_xent._checks import check_option, check_real
+from sklearn_xent._data import ACCEPTED, checked
 from sklearn_xent._held import held_log_likelihood
 from sklearn_xent._likelihood import likelihoods
-from sklearn_xent._predictions import ACCEPTED, LinearPredictions
+from sklearn_xent._predictions import LinearPredictions
 from sklearn_xent._tables import Table
 
 __all__ = ["CalibrationSummary", "ChiSquaredTest", "Inference", "Table", "calibration_summary"]
@@ -292,7 +293,7 @@ class Inference:
         check_level(level)
         if len(self._models) > 1:
             raise ValueError("One-vs-Rest probabilities have no joint covariance; fit multi_class='multinomial'.")
-        X = validate_data(self._fitted, X, reset=False, **ACCEPTED)
+        X = checked(self._fitted, X)
         log_odds, spread = self._models[0].log_odds(X)
         half = stats.norm.ppf((1 + level) / 2) * spread
         return expit(log_odds - half), expit(log_odds + half)

@@ -9,6 +9,7 @@ from sklearn_xent._costs import OVERHEAD, Costs
 from sklearn_xent._linalg import EPS, LOST, weighted_sums
 from sklearn_xent._minimise import line_search
 from sklearn_xent._model import FactoredModel
+from sklearn_xent._point import Point
 from sklearn_xent.solvers.newton import Newton, rotates
 
 SMALL = 2 * OVERHEAD  # nanoseconds of a Hessian, beyond which blocks and threads gain more than few calls do
@@ -46,7 +47,7 @@ class CompactNewton(Newton):
             first = descent.place.value
             descent.run(monitor)
             if not monitor.status:
-                end = objective.at(*descent.coefficients())
+                end = Point(objective, *descent.coefficients(), descent.place.Z)
                 super()._run(end if end.value <= first else point, monitor, random_state)
                 return
         except KeyboardInterrupt as interruption:
