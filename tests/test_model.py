@@ -144,8 +144,9 @@ def test_columns_of_very_different_units_under_a_weak_l1_penalty(solver):
     assert fit.status_ == "converged"
 
 
-def test_many_tasks_of_a_category_walk_at_once():
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize("seed", range(6))
+def test_many_tasks_of_a_category_walk_at_once(seed):
+    rng = np.random.default_rng(seed)
     levels, y = rng.integers(0, 20, 20_000), rng.integers(0, 30, 20_000)
     fit = CrossEntropyClassifier(C=1e6, l1_ratio=1.0, multi_class="ovr").fit(np.eye(20)[levels], y)
     assert fit.status_ == "converged"

@@ -16,7 +16,7 @@ from sklearn_xent.solvers.newton import CLOSE, advance, certify, check_memory, c
 
 SPARE = 3e6  # nanoseconds that digits beyond the tolerance may cost
 FURTHER_STEPS = 4  # two that follow a new Hessian as well, and two that corrections save as they get better
-IN_VAIN = 2  # iterations without a gain, after which corrections no longer help: differences of gradients are lost in rounding
+IN_VAIN = 2  # iterations without a gain, from which on corrections only harm: differences of gradients are lost in rounding
 CHEAP = 0.1  # a Hessian that costs less than this share of a pass is made anew in every iteration
 
 
@@ -199,10 +199,12 @@ class _Descent:
 
     def _stale(self, length):
         """Whether the steps that are left at the rate of the last one cost more than with a new Hessian, or gain nothing."""
-        if self.before is None or length <= 0:
+        if self.before is None:
             return False
-        if self.monitor.idle == IN_VAIN:
+        if self.monitor.idle >= IN_VAIN:
             return True
+        if length <= 0:
+            return False
         if self.place is not None and self.unproven > self.price:  # an averaged Hessian proves less than it promises
             return True
         if self.enough:
