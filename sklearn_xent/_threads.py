@@ -21,7 +21,7 @@ from threadpoolctl import ThreadpoolController
 
 BLOCK_ELEMENTS = 2**16  # half a MiB of float64: a block and what is made of it stay in a level-2 cache
 WORTH_THREADS = 100_000  # nanoseconds: several times what handing work over costs
-SUM = 0.5  # nanoseconds: two numbers are read, their sum is written
+SUM = 0.2  # nanoseconds: two numbers are read, their sum is written
 WORTH_LIMITS = 50_000  # multiplications in one read of the data, below which no BLAS would start a thread
 
 _threads = ContextVar("threads", default=(None, 1))  # a pool, and how many threads with the one that uses it
