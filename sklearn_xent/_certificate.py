@@ -31,6 +31,7 @@ PART, ROWS_A_COLUMN = 16, 20  # a sixteenth of the rows has curvature enough, if
 LEAST_PATIENCE = 4  # passes: few iterations near the optimum gain many digits
 BEYOND = 100.0  # move from which on the old curvature tells nothing
 FAR = 1.0  # move of a row's log-odds from which on curvature is computed anew
+LONG_RUN = 2**18  # numbers: handing over so many costs little beside copying them, and one thread copies them
 
 
 def duality_gap(point, penalised):
@@ -129,7 +130,7 @@ class SampledDual:
             return [function(run, design.rows(self.rows[run])) for run in runs]
 
         copying = len(self.rows) * design.size / design.shape[0] * DRAW
-        return list(chain(*in_threads(of_runs, row_blocks(len(self.rows), design.shape[1]), copying)))
+        return list(chain(*in_threads(of_runs, row_blocks(len(self.rows), design.shape[1], LONG_RUN), copying)))
 
 
 def free_columns(objective):

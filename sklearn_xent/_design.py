@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 import numpy as np
 from scipy import sparse
 
-from sklearn_xent._home import Design
+from sklearn_xent._home import READ, Design
 from sklearn_xent._linalg import added_up
 from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
 
@@ -43,13 +43,24 @@ class Dense(Design):
 
     def rows(self, rows):
         """Some rows, as a design."""
-        X = self.X.take(rows, axis=0) if self.X.flags.c_contiguous else self.X[rows]  # faster, but would copy all of X
+        X = self._taken(rows) if self.X.flags.c_contiguous else self.X[rows]  # `take` would copy all of X
         return Dense(X, self.meter, self.share * len(rows) / max(self.shape[0], 1), self.origin if self._moved else None)
+
+    def _taken(self, rows):
+        out = np.empty((len(rows), self.shape[1]), dtype=self.X.dtype)
+
+        def of_blocks(blocks):
+            for block in blocks:  # nothing is out of bounds: to `clip` needs no buffer
+                np.take(self.X, rows[block], axis=0, out=out[block], mode="clip")
+
+        in_threads(of_blocks, row_blocks(*out.shape), out.size * 2 * READ)
+        return out
 
     def columns(self, columns):
         """Some columns, as a design."""
         origin = self.origin[columns] if self._moved else None
-        return Dense(self.X[:, columns], self.meter, self.share * len(columns) / max(self.shape[1], 1), origin)
+        X = self.X.take(columns, axis=1) if self.X.flags.c_contiguous else self.X[:, columns]
+        return Dense(X, self.meter, self.share * len(columns) / max(self.shape[1], 1), origin)
 
     def _joined(self, blocks):
         """Neighbouring blocks as one, where BLAS takes them as they lie: its products are best left long."""

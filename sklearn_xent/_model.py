@@ -43,9 +43,15 @@ class ExplicitModel(_HessianModel):
         self.blocks, self.shape = blocks, shape
 
     @classmethod
-    def at(cls, point):
-        """Return the model at a point."""
-        return cls(point.hessian(), point.W.shape)
+    def at(cls, point, columns=None):
+        """Return the model at a point; if only some `columns` matter (an index array), others are taken for uncorrelated."""
+        if columns is None:
+            return cls(point.hessian(), point.W.shape)
+        objective, n_blocks, size = point.objective, point.objective.n_blocks, point.objective.hessian_order
+        order, blocks = _order(columns, point.W.shape, n_blocks), np.zeros((n_blocks, size, size))
+        np.einsum("bii->bi", blocks)[:] = np.resize(objective.curvature_bound + objective.penalty.l2, size)
+        blocks[:, order[:, None], order] = point.restrict(columns, objective.restrict(columns)).hessian()
+        return cls(blocks, point.W.shape)
 
     @property
     def n_blocks(self):
@@ -83,13 +89,17 @@ class ExplicitModel(_HessianModel):
 
     def restrict(self, columns):
         """Return the model of some of the columns."""
-        n_blocks, size = len(self.blocks), len(self.blocks[0]) // self.shape[1]
-        order = (np.arange(size)[:, None] * self.shape[1] + columns).ravel()
-        blocks = np.stack([self.blocks[k][np.ix_(order, order)] for k in range(n_blocks)])
+        order = _order(columns, self.shape, len(self.blocks))
+        blocks = np.stack([block[np.ix_(order, order)] for block in self.blocks])
         return ExplicitModel(blocks, (self.shape[0], len(columns)))
 
     def _by_block(self, v):
         return v.reshape(len(self.blocks), -1)
+
+
+def _order(columns, shape, n_blocks):
+    """Places of some columns' coefficients in a block."""
+    return (np.arange(shape[0] // n_blocks)[:, None] * shape[1] + columns).ravel()
 
 
 class FactoredModel(_HessianModel):

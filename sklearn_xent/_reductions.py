@@ -13,6 +13,7 @@ from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 
 SAFE = 1 - 1e-6  # of an l1 strength: slopes are off by rounding
+LIKELY = 0.5  # share of its l1 strength, from which on a slope is likely to reach it nearby
 RARE = 0.1  # share of its second moment up to which a column is missing from a sample
 
 
@@ -138,6 +139,22 @@ def working_set(point, growth=4, least=100):
         violators = violators[np.argpartition(-violation[violators], room)[:room]]
     support[violators] = True
     return np.flatnonzero(support)
+
+
+def likely(point):
+    """Columns that are likely to matter near a point under an l1 penalty; None unless their copy is cheaper than a Gram matrix.
+
+    Returns
+    -------
+    ndarray of int or None
+        Column indices, ascending.
+    """
+    objective = point.objective
+    design, n_features = objective.design, objective.shape[1]
+    columns = np.flatnonzero(objective.penalty.felt(point.W, point.loss_gradient / LIKELY).any(axis=0))
+    copied = design.copied_column * design.product_cost * max(len(columns), 1)
+    spared = objective.n_pairs * design.gram_cost * (n_features**2 - len(columns) ** 2)
+    return columns if copied < spared else None
 
 
 class Nest:

@@ -15,8 +15,8 @@ from sklearn_xent._model import ExplicitModel
 from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._point import Point
-from sklearn_xent._reductions import Nest, Screen, places_among, sample, standardised
-from sklearn_xent.solvers import SubsampledNewton, newton
+from sklearn_xent._reductions import Nest, Screen, likely, places_among, sample, standardised
+from sklearn_xent.solvers import SubsampledNewton, newton, subsampled_newton
 from sklearn_xent.solvers.newton import _WorkingSets
 from sklearn_xent.solvers.subsampled_newton import _Descent
 
@@ -199,6 +199,62 @@ def test_a_hessian_is_cut_to_the_columns_that_it_has(multi_class):
         np.testing.assert_allclose(cut.blocks, model_at_zero(whole.restrict(np.array(columns, dtype=int))).blocks, atol=1e-14)
     for columns in ([1], [2, 4], [0, 2, 3, 7, 8]):
         assert places_among(np.array(columns), has) is None
+
+
+@pytest.mark.parametrize("multi_class", ["binary", "ovr", "multinomial"])
+def test_a_hessian_of_the_columns_that_matter_is_that_of_all_but_for_the_others(multi_class):
+    objective = lasso_objective(multi_class, True, 0.7, True, 1.0)
+    point = objective.at(np.random.default_rng(0).standard_normal(objective.shape) / 20, np.zeros(objective.shape[0]))
+    columns = np.array([0, 2, 5, 399])
+    all_of_them, part = ExplicitModel.at(point), ExplicitModel.at(point, columns)
+    np.testing.assert_allclose(part.restrict(columns).blocks, all_of_them.restrict(columns).blocks, rtol=1e-10, atol=1e-14)
+    others = np.setdiff1d(np.arange(400), columns)
+    assert (part.diagonal[:, others] >= all_of_them.diagonal[:, others]).all()
+    uncorrelated = part.restrict(others).blocks
+    np.testing.assert_array_equal(uncorrelated, [np.diag(block.diagonal()) for block in uncorrelated])
+
+
+@pytest.mark.parametrize(("container", "strength", "expected"), [
+    (np.asarray, 0.5, "few"), (np.asfortranarray, 0.5, "few"), (np.asarray, 0.01, None), (sparse.csr_array, 0.5, None)
+])  # fmt: skip
+def test_columns_that_are_likely_to_matter_are_taken_where_they_are_few(container, strength, expected):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((500, 200))
+    targets = _targets.encode(X[:, 0] + X[:, 1] > rng.standard_normal(500), np.ones(500), None, "ovr")
+    given = Objective(as_design(container(X)), targets.loss, targets.weights, ElasticNet(np.ones(200), np.zeros(200)), True)
+    slopes = np.abs(given.origin().loss_gradient[0])
+    penalty = ElasticNet(np.full(200, strength * slopes.max()), np.zeros(200))
+    origin = standardised(Objective(given.design, targets.loss, targets.weights, penalty, True)).origin()
+    columns = likely(origin)
+    if expected is None:
+        assert columns is None
+    else:
+        np.testing.assert_array_equal(columns, np.flatnonzero(slopes > strength * slopes.max() / 2))
+        assert 2 <= len(columns) < 100
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_columns_that_were_thought_not_to_matter_are_fitted_all_the_same(multi_class, l1_ratio, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3_000, 30)) + rng.standard_normal((3_000, 1))  # correlated
+    y = (X[:, :3] + rng.gumbel(size=(3_000, 3))).argmax(axis=1)
+    params = {"C": 0.1, "l1_ratio": l1_ratio, "multi_class": multi_class, "tol": 1e-8}
+    misled = []
+
+    def mislead(point):
+        if point.objective.design.shape[0] == 3_000:
+            return likely(point)
+        misled.append(point)
+        return np.array([7])
+
+    monkeypatch.setattr(subsampled_newton, "likely", mislead)
+    fit = CrossEntropyClassifier(solver=SubsampledNewton(sample_size=400), **params).fit(X, y)
+    best = CrossEntropyClassifier(solver="newton", **params | {"tol": 1e-12}).fit(X, y)
+    assert misled
+    assert fit.status_ == "converged"
+    assert fit.history_["objective"][-1] - best.history_["objective"][-1] <= fit.optimality_gap_
+    assert np.count_nonzero(fit.coef_) > 3
 
 
 def model_at_zero(objective):

@@ -10,7 +10,7 @@ from sklearn_xent._checks import check_integer
 from sklearn_xent._costs import SAMPLE_ACCURACY, Costs
 from sklearn_xent._minimise import Controls, Monitor, Status, iterate
 from sklearn_xent._model import ExplicitModel, FactoredModel
-from sklearn_xent._reductions import sample, working_set
+from sklearn_xent._reductions import likely, sample, working_set
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import CLOSE, advance, certify, check_memory, close, proximal_direction
 
@@ -104,7 +104,7 @@ def _moved(point, objective):
 
 
 def _model(point):
-    return FactoredModel.at(point) if point.objective.penalty.smooth else ExplicitModel.at(point)
+    return FactoredModel.at(point) if point.objective.penalty.smooth else ExplicitModel.at(point, likely(point))
 
 
 def _start(point, found):
