@@ -85,7 +85,8 @@ class Rotation:
     """A ridge problem with fewer rows than columns, in the coordinates of its rows.
 
     The optimum is a combination of the rows (the representer theorem; Kimeldorf & Wahba 1971), so that the problem has as many
-    coefficients as rows: those of the principal axes of the rows, in units in which the penalty is half the squared norm.
+    coefficients as rows: those of an orthonormal basis of what the rows span, in units in which the penalty is half the squared
+    norm. Pivoted Cholesky of the rows' inner products gives it (Higham 1990): row by row, what is new in each.
 
     Parameters
     ----------
@@ -97,12 +98,13 @@ class Rotation:
         self.whole, l2 = objective, objective.penalty.l2
         self.units = np.divide(1, np.sqrt(l2), out=np.zeros_like(l2), where=objective.scale > 0)
         products = objective.design.row_products(objective.centre, objective.scale * self.units)
-        values, vectors = linalg.eigh(products, check_finite=False)
-        kept = values > len(values) * EPS * values[-1]
-        self.axes, self.lengths = vectors[:, kept], np.sqrt(values[kept])
-        ones, meter = np.ones(np.count_nonzero(kept)), objective.design.meter
-        design = Dense(self.axes * self.lengths, meter, objective.design.share * len(ones) / objective.shape[1])
-        penalty = ElasticNet(0 * ones, ones)
+        lost = len(products) * EPS * products.diagonal().max()
+        factor, order, rank, _ = linalg.lapack.dpstrf(products.T, lower=True, tol=lost, overwrite_a=True)
+        rows = np.empty((len(products), rank))
+        rows[order - 1] = np.tril(factor[:, :rank])
+        self.basis, self.factor = order[:rank] - 1, factor[:rank, :rank]
+        design = Dense(rows, objective.design.meter, objective.design.share * rank / objective.shape[1])
+        penalty = ElasticNet(np.zeros(rank), np.ones(rank))
         self.objective = Objective(
             design, objective.loss, objective.weights, penalty, objective.fit_intercept, offset=objective.offset
         )
@@ -116,7 +118,8 @@ class Rotation:
         return self.whole.lift(self._coefficients(coef), intercept)
 
     def _coefficients(self, coef):
-        combination = (self.axes / self.lengths) @ coef.T
+        combination = np.zeros((len(self.whole.weights), len(coef)))
+        combination[self.basis] = linalg.solve_triangular(self.factor, coef.T, trans="T", lower=True, check_finite=False)
         return self.whole.pull_back(self.whole.design, combination) * np.square(self.units)
 
 

@@ -16,7 +16,7 @@ from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._point import Point
 from sklearn_xent._reductions import Nest, Screen, likely, places_among, sample, standardised
-from sklearn_xent.solvers import SubsampledNewton, newton, subsampled_newton
+from sklearn_xent.solvers import LBFGS, Auto, Newton, NewtonCG, SubsampledNewton, newton, subsampled_newton
 from sklearn_xent.solvers.newton import _WorkingSets
 from sklearn_xent.solvers.subsampled_newton import _Descent
 
@@ -112,6 +112,37 @@ def test_wide_ridge_in_the_coordinates_of_its_rows(C, container, fit_intercept, 
     other = CrossEntropyClassifier(solver="newton-cg", **params | {"tol": 2e-15}).fit(container(X), y, weights)
     assert (rotated.solver_, rotated.status_) == ("newton", "converged")
     np.testing.assert_allclose(rotated.coef_, other.coef_, atol=1e-5 * np.abs(other.coef_).max())
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("make", [
+    lambda rng: np.repeat(rng.standard_normal((10, 90)), 3, axis=0),
+    lambda rng: rng.standard_normal((30, 2)) @ rng.standard_normal((2, 90)),
+    lambda rng: np.ones((30, 90)),
+    lambda rng: rng.standard_normal((30, 90)) * np.logspace(-3, 3, 30)[:, None],
+])  # fmt: skip
+def test_rows_that_repeat_or_differ_in_length_have_coordinates_all_the_same(make, multi_class):
+    rng = np.random.default_rng(0)
+    X, y = make(rng), rng.integers(0, 3, 30)
+    params = {"multi_class": multi_class, "tol": 1e-10}
+    rotated = CrossEntropyClassifier(**params).fit(X, y)
+    assert (rotated.solver_, rotated.status_) == ("newton", "converged")
+    other = CrossEntropyClassifier(solver="newton-cg", **params).fit(X, y)
+    assert rotated.history_["objective"][-1] <= other.history_["objective"][-1] + rotated.optimality_gap_
+
+
+@pytest.mark.parametrize("row_solver", [None, Auto(), SubsampledNewton(), NewtonCG(), LBFGS()])
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+def test_any_solver_serves_in_the_coordinates_of_the_rows(row_solver, multi_class):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 300)), rng.integers(0, 4, 60)
+    params = {"multi_class": multi_class, "tol": 1e-9}
+    fit = CrossEntropyClassifier(solver=Newton(row_solver), **params).fit(X, y)
+    other = CrossEntropyClassifier(solver="newton-cg", **params).fit(X, y)
+    assert (fit.solver_, fit.status_) == ("newton", "converged")
+    assert fit.history_["objective"][-1] <= other.history_["objective"][-1] + fit.optimality_gap_
+    with pytest.raises(TypeError, match="row_solver must be a solver"):
+        CrossEntropyClassifier(solver=Newton("newton-cg")).fit(X, y)
 
 
 def test_plans_sample_where_that_pays():

@@ -19,7 +19,8 @@ class Auto(Solver):
     Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`
     row, up to 22 classes of a softmax or 250 tasks
     larger, with an l1 penalty                                        `Newton`, on a working set
-    ridge, two columns a row and more, up to 2,000 rows               `Newton`, in the rows' coordinates
+    ridge, two columns a row and more, up to 2,000 rows               `Newton`: in the rows' coordinates, by
+                                                                      what this table says there
     larger, without                                                   `NewtonCG`
     ================================================================  ==================================
 
@@ -34,7 +35,9 @@ class Auto(Solver):
         small = objective.hessian_order <= 2500 and objective.n_pairs <= 250 and objective.small_hessian
         if small and n_features <= 2 * n_rows:
             return SubsampledNewton()
-        return Newton() if not objective.penalty.smooth or rotates(objective) else NewtonCG()
+        if not objective.penalty.smooth:
+            return Newton()
+        return Newton(row_solver=self) if rotates(objective) else NewtonCG()
 
     def minimise(self, objective, controls=None, start=None, random_state=None):
         """Minimise an objective with the solver chosen for it; see `Solver.minimise`."""

@@ -24,7 +24,13 @@ class Newton(Solver):
 
     Singular Hessians (collinear columns without penalty) take the minimum-norm step. With an l1 penalty, proximal Newton on
     a working set of columns (Lee, Sun & Saunders 2014, SIAM J. Optimization 24). Each iteration forms matrices of
-    order n_features (times n_classes for softmax): for tall data with up to a thousand or so.
+    order n_features (times n_classes for softmax): for tall data with up to a thousand or so. A ridge of up to 2,000 rows
+    and more than two columns a row is solved in the coordinates of its rows.
+
+    Parameters
+    ----------
+    row_solver : Solver or None, default=None
+        What solves the problem in the coordinates of its rows; None: Newton. `Auto` puts itself here.
 
     Examples
     --------
@@ -36,10 +42,18 @@ class Newton(Solver):
     'converged'
     """
 
+    def __init__(self, row_solver=None):
+        self.row_solver = row_solver
+
+    def check_params(self):
+        if not isinstance(self.row_solver, Solver | None):
+            raise TypeError(f"row_solver must be a solver of sklearn_xent.solvers or None; got {self.row_solver!r}.")
+
     def _run(self, point, monitor, random_state):
         objective = point.objective
         if rotates(objective):
-            newton_iterations(_rotated(objective, monitor), monitor, _operator)
+            start = _rotated(objective, monitor, self.row_solver or Newton(), random_state)
+            newton_iterations(start, monitor, _operator)
             return
         if objective.penalty.smooth:
             check_memory("newton", "newton-cg", objective.hessian_numbers)
@@ -57,12 +71,15 @@ def rotates(objective):
     )
 
 
-def _rotated(objective, monitor):
-    """Return the optimum in the coordinates of the rows. Its iterations are the fit's own: in the history, for callbacks."""
+def _rotated(objective, monitor, solver, random_state):
+    """Return the optimum that a solver finds in the coordinates of the rows.
+
+    Its iterations are the fit's own: in the history, for callbacks.
+    """
     rotation, given = Rotation(objective), monitor.controls
     watch = given.watch and (lambda place: given.watch(lambda: rotation.lift(*place())))
     controls = Controls(given.tol / 10, monitor.max_iter - 1, given.verbose, watch)
-    solution = Newton().minimise(rotation.objective, controls)
+    solution = solver.minimise(rotation.objective, controls, random_state=random_state)
     point = rotation.back(solution.coef, solution.intercept)
     monitor.resume(solution)
     if solution.interruption:
