@@ -21,6 +21,13 @@ def weighted_sums(weights, values):
     return np.dot(weights.T, values)[0] if weights.shape[1] == 1 else (weights * values).sum(axis=0)
 
 
+def weighted_counts(codes, weights, n_codes):
+    """Total weight of the rows of each code; weights that are one number in memory are not read row by row."""
+    if weights.strides == (0,):
+        return np.bincount(codes, minlength=n_codes) * weights[0]
+    return np.bincount(codes, weights, n_codes)
+
+
 class Weighted:
     """Rows of `values` (n, k) times their `weights` (n, 1 or k), made where slices of them are asked for."""
 

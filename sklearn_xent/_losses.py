@@ -10,7 +10,7 @@ from scipy.linalg import helmert
 from scipy.special import xlog1py, xlogy
 
 from sklearn_xent._curvature import SeparableCurvature, SeparableTotal, SoftmaxCurvature, SoftmaxTotal
-from sklearn_xent._linalg import weighted_sums
+from sklearn_xent._linalg import weighted_counts, weighted_sums
 
 
 class Logistic:
@@ -56,15 +56,14 @@ class Logistic:
         """Index of each row's class; for two classes, 0 and 1."""
         return np.argmin(self.signs, axis=1) if self.n_tasks > 1 else (self.signs[:, 0] < 0).view(np.int8)
 
-    def constants(self, weights):
-        """Entropy of the weighted class frequencies, summed over the tasks: the best constant model's objective."""
-        rare = np.minimum(*self._frequencies(weights))
-        return float(np.sum(_entropy(rare) + _complement(rare)))
+    def best_constant(self, weights):
+        """Scores of the best constant model, and its objective: the entropy of the class frequencies, summed over the tasks.
 
-    def constant_scores(self, weights):
-        """Scores of the best constant model; every class has a positive weight."""
+        Every class has a positive weight.
+        """
         inside, outside = self._frequencies(weights)
-        return np.log(inside) - np.log(outside)
+        rare = np.minimum(inside, outside)
+        return np.log(inside) - np.log(outside), float(np.sum(_entropy(rare) + _complement(rare)))
 
     def _frequencies(self, weights):
         """Weight of each task's class, and of the rest: summed, because a difference from one would lose what is rare."""
@@ -160,18 +159,14 @@ class Softmax:
         """Index of each row's class."""
         return self.labels
 
-    def constants(self, weights):
-        """Entropy of the weighted class frequencies: the best constant model's objective."""
-        rare = np.sort(self._frequencies(weights))[:-1]
-        return float(np.sum(_entropy(rare)) + _complement(rare.sum()))
-
-    def constant_scores(self, weights):
-        """Scores of the best constant model; every class has a positive weight."""
+    def best_constant(self, weights):
+        """As `Logistic.best_constant`."""
         frequency = self._frequencies(weights)
-        return np.log(frequency) - np.mean(np.log(frequency))
+        rare, scores = np.sort(frequency)[:-1], np.log(frequency)
+        return scores - np.mean(scores), float(np.sum(_entropy(rare)) + _complement(rare.sum()))
 
     def _frequencies(self, weights):
-        return np.bincount(self.labels, weights[:, 0], self.n_outputs)
+        return weighted_counts(self.labels, weights[:, 0], self.n_outputs)
 
     def curvature(self, weights, residuals):
         """Weighted second derivatives at the scores that gave `residuals`."""

@@ -205,15 +205,19 @@ class Objective:
 
     def origin(self):
         """Return the `Origin`, where all coefficients are zero; needs no pass, unless rows differ by their offsets."""
-        b = self.loss.constant_scores(self.weights) if self.fit_intercept else np.zeros(self.shape[0])
+        b = self._best_constant[0] if self.fit_intercept else np.zeros(self.shape[0])
         if self.offset is not None:
             return self.at(np.zeros(self.shape), b)
         return Origin(self, b)
 
-    @cached_property
+    @property
     def constant_value(self):
         """Objective of the best constant model: the scale of tolerances."""
-        return self.loss.constants(self.weights)
+        return self._best_constant[1]
+
+    @cached_property
+    def _best_constant(self):
+        return self.loss.best_constant(self.weights)
 
     @property
     def n_passes(self):
@@ -261,7 +265,7 @@ class Objective:
         other.design, other.loss = self.design.rows(rows), self.loss.rows(rows)
         other.weights = self.weights[rows] * factors
         other.offset = None if self.offset is None else self.offset[rows]
-        for name in ("row_weight", "constant_value", "heaviest", "longest"):
+        for name in ("row_weight", "_best_constant", "heaviest", "longest"):
             other.__dict__.pop(name, None)
         return other
 

@@ -32,7 +32,7 @@ def prior_shift(targets, correct, prior, multinomial):
     if prior is None and not correct:
         return np.zeros(targets.loss.n_outputs)
     shares = targets.shares if prior is None else _shares(prior, targets.classes)
-    seen = targets.loss.constant_scores(targets.weights)
+    seen = targets.loss.best_constant(targets.weights)[0]
     if multinomial:
         return np.log(shares) - np.mean(np.log(shares)) - seen
     odds = np.log(shares) - np.log([shares[np.arange(len(shares)) != k].sum() for k in range(len(shares))])

@@ -64,8 +64,9 @@ def draw(objective, n_rows, seed=0):
     """
     rng, rows, factors = np.random.default_rng(seed), [], []
     classes, weight = objective.loss.classes, objective.row_weight
-    present = [(classes == k) & (weight > 0) for k in range(classes.max() + 1)]
-    total, fair = np.count_nonzero(weight), n_rows / (4 * len(present))
+    used = weight > 0
+    present = [(classes == k) & used for k in range(classes.max() + 1)]
+    total, fair = np.count_nonzero(used), n_rows / (4 * len(present))
     for member in present:
         members = np.flatnonzero(member)
         if len(members) == 0:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import log_expit, log_softmax
 from sklearn.utils import check_array
 
+from sklearn_xent._linalg import weighted_counts
 from sklearn_xent._losses import Logistic, Softmax
 
 
@@ -65,7 +66,7 @@ def encode(y, sample_weight, class_weight, multi_class):
     if largest == 0:
         raise ValueError("sample_weight is zero everywhere; at least two classes need rows with a positive weight.")
     weights = sample_weight if largest == 1 else sample_weight / largest  # so that no sum overflows
-    sizes, factors = np.bincount(codes, weights, len(labels)), None
+    sizes, factors = weighted_counts(codes, weights, len(labels)), None
     sums = sizes
     if isinstance(class_weight, dict):
         factors = _factors(labels, class_weight)
