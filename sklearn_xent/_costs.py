@@ -24,6 +24,9 @@ ORIGIN_RATE, AVERAGED_RATE = 0.35, 0.2
 #: Optimality gap of a sample's problem beside how far the sample's optimum is from the whole's: more would be wasted.
 SAMPLE_ACCURACY = 0.1
 
+#: Factor within which the model tells costs apart.
+NEARLY = 1.05
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -100,13 +103,17 @@ class Costs:
         return 2 * self.order / n_rows
 
     def plan(self, n_rows, start, target):
-        """Return the cheapest plan to bring the excess of `n_rows` rows from `start` down to `target`."""
+        """Return the cheapest plan to bring the excess of `n_rows` rows from `start` down to `target`.
+
+        Among plans that cost nearly the same it is the one with the most rows, which proves more.
+        """
         key = (n_rows, round(log2(target)))
         if key not in self._plans:
             sizes = [n_rows // 2**k for k in range(3, 30)]  # memory: an eighth of X
             plans = [Plan(self._alone(n_rows, start, target), None)]
             plans += [self.sampled(n_rows, size, start, target) for size in sizes if self._tells(size)]
-            self._plans[key] = min(plans, key=_cost)
+            enough = NEARLY * min(plans, key=_cost).cost
+            self._plans[key] = next(plan for plan in plans if plan.cost <= enough)  # most rows come first
         return self._plans[key]
 
     def sampled(self, n_rows, size, start, target):
