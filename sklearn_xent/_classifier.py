@@ -225,7 +225,8 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         shift = prior_shift(targets, self.prior_correction, self.prior, multinomial)
         penalty = ElasticNet.from_C(self.C, self.l1_ratio, targets.total, X.shape[1])
         design = as_design(X)
-        with team(design.size * targets.loss.n_outputs):
+        n_outputs = targets.loss.n_outputs
+        with team(design.size * n_outputs, (design.shape[1] + 1) * n_outputs):
             objective = self._objective(design, targets, penalty)
             watch = tasks.begin(X, y, sample_weight, {"classes_": targets.classes, "_multinomial": multinomial})
             solver = solver.chosen(objective)

@@ -25,6 +25,7 @@ class Dense(Design):
 
     product_cost, gram_cost = 0.05, 0.0135  # nanoseconds a multiplication, see `_costs`
     copied_column = 20  # cost of copying a column and multiplying it, in columns that are multiplied where they lie
+    usual_products = 30  # passes of a Newton step by an operator: dense columns often are correlated
 
     def __init__(self, X, meter=None, share=1.0, origin=None):
         super().__init__(X.shape, X.size, meter, share)
@@ -223,7 +224,7 @@ class Sparse(Design):
     """
 
     product_cost, gram_cost = 1.5, 4.0  # nanoseconds a multiplication, see `_costs`
-    copied_column = np.inf  # rows do not know where a column is: one costs as much as several products with all
+    copied_column, usual_products = np.inf, 4  # rows do not know where a column is: one costs several products with all
 
     def __init__(self, runs, meter=None, share=1.0, origin=0.0):
         super().__init__((sum(X.shape[0] for X in runs), runs[0].shape[1]), sum(X.size for X in runs), meter, share)

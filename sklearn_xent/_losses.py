@@ -63,7 +63,7 @@ class Logistic:
         """
         inside, outside = self._frequencies(weights)
         rare = np.minimum(inside, outside)
-        return np.log(inside) - np.log(outside), float(np.sum(_entropy(rare) + _complement(rare)))
+        return _log(inside) - _log(outside), float(np.sum(_entropy(rare) + _complement(rare)))
 
     def _frequencies(self, weights):
         """Weight of each task's class, and of the rest: summed, because a difference from one would lose what is rare."""
@@ -162,7 +162,7 @@ class Softmax:
     def best_constant(self, weights):
         """As `Logistic.best_constant`."""
         frequency = self._frequencies(weights)
-        rare, scores = np.sort(frequency)[:-1], np.log(frequency)
+        rare, scores = np.sort(frequency)[:-1], _log(frequency)
         return scores - np.mean(scores), float(np.sum(_entropy(rare)) + _complement(rare.sum()))
 
     def _frequencies(self, weights):

@@ -220,6 +220,8 @@ def minimise_model(model, gradient, w, l1, accuracy, max_sweeps=300):
         violation = descent.sweep()
         first = violation if first is None else first
         if violation <= accuracy * first:
+            if violation > 0 and model.exact and patience == STEADY:  # sweeps are slow where a face is flat
+                descent.polish(LEAST_POLISH)
             break
         since, before, signs = since + 1, signs, np.sign(descent.x)
         steady = steady + 1 if (signs == before).all() else 0

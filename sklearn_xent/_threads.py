@@ -22,7 +22,8 @@ from threadpoolctl import ThreadpoolController
 BLOCK_ELEMENTS = 2**16  # half a MiB of float64: a block and what is made of it stay in a level-2 cache
 WORTH_THREADS = 100_000  # nanoseconds: several times what handing work over costs
 SUM = 0.2  # nanoseconds: two numbers are read, their sum is written
-WORTH_LIMITS = 50_000  # multiplications in one read of the data, below which no BLAS would start a thread
+WORTH_LIMITS = 50_000  # multiplications in one read of the data, below which no BLAS would start a thread for one
+THREADED_ORDER = 128  # of matrices, from which on LAPACK starts threads to factor them, whatever the data
 
 _threads = ContextVar("threads", default=(None, 1))  # a pool, and how many threads with the one that uses it
 if hasattr(os, "register_at_fork"):
@@ -60,15 +61,18 @@ def _blas():
 
 
 @contextmanager
-def team(work):
+def team(work, order=1):
     """Solve a problem in this context: `in_threads` has as many threads as BLAS had.
 
     Parameters
     ----------
     work : int
-        Multiplications in one read of the data; where they are few, nothing is changed.
+        Multiplications in one read of the data.
+    order : int
+        Of the largest matrix that may be factored. Where both are small, nothing is changed.
     """
-    if work < WORTH_LIMITS or _threads.get()[0] is not None:  # little to do, or a team is there already
+    little = work < WORTH_LIMITS and order < THREADED_ORDER
+    if little or _threads.get()[0] is not None:  # or a team is there already
         yield
         return
     with _single_threaded_blas as available, ThreadPoolExecutor(max(1, available - 1)) as pool:

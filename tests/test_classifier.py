@@ -245,14 +245,33 @@ def test_warning_names_gap_tolerance_and_remedy():
     assert "max_iter" in text
 
 
+@pytest.mark.parametrize(("n_rows", "n_features", "density", "params", "expected"), [
+    (3_000, 200, 0.02, {}, "newton-cg"),
+    (3_000, 200, 0.02, {"C": 1e4}, "subsampled-newton"),
+    (3_000, 200, 0.02, {"C": np.inf}, "subsampled-newton"),
+    (3_000, 200, 0.02, {"l1_ratio": 0.5}, "newton"),
+    (3_000, 200, 0.5, {}, "subsampled-newton"),
+    (60, 4_000, 0.02, {}, "newton-cg"),
+    (60, 4_000, 0.02, {"C": 1e4}, "newton"),
+    (60, 4_000, 0.5, {}, "newton"),
+    (90_000, 20, 0.1, {}, "subsampled-newton"),
+])  # fmt: skip
+def test_rows_that_hold_few_of_many_columns_have_no_hessian_formed(n_rows, n_features, density, params, expected):
+    X = sparse.random(n_rows, n_features, density=density, format="csr", random_state=0)
+    fit = CrossEntropyClassifier(tol=1e-4, **params).fit(X, np.random.default_rng(0).integers(0, 2, n_rows))
+    assert fit.solver_ == expected
+
+
 def test_auto_says_what_it_chose():
     data, target = load_iris(return_X_y=True)
     assert CrossEntropyClassifier().fit(data, target).solver_ == "compact-newton"
-    assert CrossEntropyClassifier(l1_ratio=1.0).fit(data, target).solver_ == "subsampled-newton"
+    assert CrossEntropyClassifier(l1_ratio=1.0).fit(data, target).solver_ == "newton"
     assert CrossEntropyClassifier().fit(np.tile(data, (120, 1)), np.tile(target, 120)).solver_ == "subsampled-newton"
     wide = np.random.default_rng(0).standard_normal((30, 600))
     assert CrossEntropyClassifier().fit(wide, np.arange(30) % 2).solver_ == "newton"  # in the rows' coordinates
     assert CrossEntropyClassifier(l1_ratio=1.0).fit(wide, np.arange(30) % 2).solver_ == "newton"
+    tall = np.random.default_rng(0).standard_normal((20_000, 4))
+    assert CrossEntropyClassifier(l1_ratio=1.0).fit(tall, np.arange(20_000) % 2).solver_ == "subsampled-newton"
 
     class Mine(NewtonCG):
         """A solver from outside the registry."""

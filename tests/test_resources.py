@@ -6,11 +6,12 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_xent import CrossEntropyClassifier
 from sklearn_xent._design import as_design
 from sklearn_xent._threads import _threads, team
+from sklearn_xent.solvers import compact_newton
 
 TALL, THIN = (100_000, 100), (1_000_000, 20)
 
@@ -63,6 +64,27 @@ def test_threads_follow_threadpoolctl_and_joblib():
         assert joblib.Parallel(n_jobs=2)(joblib.delayed(size_of_team)() for _ in range(2)) == [1, 1]
     with team(10**9):
         assert size_of_team() == _threads.get()[1]  # a team within a team is that team
+
+
+@pytest.mark.parametrize(("work", "order", "limited"), [(10**5, 1, True), (10**4, 128, True), (10**4, 127, False)])
+def test_blas_is_held_to_one_thread_where_products_or_factors_would_take_more(work, order, limited):
+    with threadpool_limits(2), team(work, order):
+        threads = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    assert threads == ({1} if limited else {2})
+
+
+def test_few_rows_of_many_columns_are_fitted_with_blas_held_to_one_thread(monkeypatch):
+    # Left alone, the pools of NumPy's and SciPy's BLAS wait for each other: 70 milliseconds where 2 are enough.
+    seen, factors = set(), compact_newton._Place.factors
+
+    def watched(place):
+        seen.update(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return factors(place)
+
+    monkeypatch.setattr(compact_newton._Place, "factors", watched)
+    with threadpool_limits(2):
+        CrossEntropyClassifier().fit(np.random.default_rng(0).standard_normal((120, 130)), np.arange(120) % 2)
+    assert seen == {1}
 
 
 @pytest.mark.parametrize("product", ["tdot", "squares_tdot"])

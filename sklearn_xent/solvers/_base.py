@@ -40,7 +40,8 @@ class Solver(BaseEstimator):
             If a parameter of the solver is out of its range.
         """
         self.check_params()
-        with team(objective.design.size * objective.shape[0]):
+        n_outputs, n_features = objective.shape
+        with team(objective.design.size * n_outputs, (n_features + 1) * n_outputs):
             objective = self._prepare(objective.centred())
             monitor = Monitor(objective, Controls() if controls is None else controls, self._patience, self._limit())
             try:

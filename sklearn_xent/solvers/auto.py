@@ -1,10 +1,15 @@
 """The solver that chooses a solver."""
 
+from sklearn_xent._costs import Costs
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.compact_newton import CompactNewton, compact
 from sklearn_xent.solvers.newton import Newton, rotates
 from sklearn_xent.solvers.newton_cg import NewtonCG
 from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
+
+MANY_COLUMNS, FEW = 50, 0.25  # from so many columns on, rows that hold up to this share of them hold few
+WEAK = 1e-3  # strength of a ridge, in units of a row's loss, below which conjugate gradients take long
+USUAL = 1e-6  # tolerance
 
 
 class Auto(Solver):
@@ -16,29 +21,48 @@ class Auto(Solver):
     no l1 penalty, and the Hessian of a copy in 0.6 milliseconds by   `CompactNewton`
     the model of costs (2,600 rows of 60 columns, two classes; of
     softmax in 1.2)
-    Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`
-    row, up to 22 classes of a softmax or 250 tasks
-    larger, with an l1 penalty                                        `Newton`, on a working set
+    more than 50 columns, of which rows hold a quarter at most        `NewtonCG`; with an l1 penalty
+                                                                      `Newton`, on a working set
+    Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`; with an l1
+    row, up to 22 classes of a softmax or 250 tasks                   penalty where a sample pays
+    others with an l1 penalty                                         `Newton`, on a working set
     ridge, two columns a row and more, up to 2,000 rows               `Newton`: in the rows' coordinates, by
                                                                       what this table says there
     larger, without                                                   `NewtonCG`
     ================================================================  ==================================
 
     The order of a Hessian block is n_features; for softmax, n_features times n_classes. A Hessian that takes more memory
-    than X (and a hundred megabytes) counts as larger.
+    than X (and a hundred megabytes) counts as larger. Rows that hold few of many columns count as others do where a ridge is
+    weak (C above 1,000 for weights of one): conjugate gradients would take long.
     """
 
     def chosen(self, objective):
         if compact(objective):
             return CompactNewton()
-        n_rows, n_features = objective.design.shape
+        smooth, (n_rows, n_features) = objective.penalty.smooth, objective.design.shape
+        if _scattered(objective):
+            return NewtonCG() if smooth else Newton()
         small = objective.hessian_order <= 2500 and objective.n_pairs <= 250 and objective.small_hessian
-        if small and n_features <= 2 * n_rows:
+        if small and n_features <= 2 * n_rows and (smooth or _samples(objective)):
             return SubsampledNewton()
-        if not objective.penalty.smooth:
+        if not smooth:
             return Newton()
         return Newton(row_solver=self) if rotates(objective) else NewtonCG()
 
     def minimise(self, objective, controls=None, start=None, random_state=None):
         """Minimise an objective with the solver chosen for it; see `Solver.minimise`."""
         return self.chosen(objective).minimise(objective, controls, start, random_state)
+
+
+def _scattered(objective):
+    """Whether rows hold few of many columns, all penalised: a pass is cheap beside a Hessian, and not many are needed."""
+    design, penalty = objective.design, objective.penalty
+    n_rows, n_features = design.shape
+    few_of_many = n_features > MANY_COLUMNS and design.size < n_rows * n_features * FEW
+    return few_of_many and (not penalty.smooth or bool((penalty.l2 * n_rows >= WEAK)[objective.scale > 0].all()))
+
+
+def _samples(objective):
+    """Whether a sample pays, by the model of costs at a usual tolerance."""
+    value = objective.constant_value
+    return Costs(objective).plan(objective.design.shape[0], value, USUAL * value).n_sampled is not None

@@ -14,7 +14,6 @@ MOST_INNER = 10  # iterations for that
 CLOSE, LOOSE = 1e-4, 1e-2  # factors by which the squared optimality violation of a model falls
 CHORD = 4  # a step by the Hessian before shrinks the gap by about so many times the factor of the last step; measured: 2 to 10
 LONG_ROW = 100  # stored numbers a row, from which on a pass costs more than an iteration on a working set
-WORTH_PASSES = 4  # an explicit Hessian of a working set may cost as much
 MOST_ROTATED = 2_000  # rows whose inner products are decomposed
 LARGEST_DENSE_GB = 5
 
@@ -96,7 +95,7 @@ def _model(point):
     """Explicit where that is worth the passes that products with an operator would cost."""
     objective = point.objective
     costs, n_rows = Costs(objective), objective.design.shape[0]
-    cheap = objective.small_hessian and costs.hessian(n_rows) < WORTH_PASSES * costs.one_pass(n_rows)
+    cheap = objective.small_hessian and costs.hessian(n_rows) < objective.design.usual_products * costs.one_pass(n_rows)
     if objective.penalty.smooth:
         return FactoredModel.at(point)
     return ExplicitModel.at(point) if cheap else _operator(point)
