@@ -119,11 +119,12 @@ def test_quasi_separated_classes_are_proven_as_far_as_newton_proves_them():
     assert fit.history_["objective"][-1] - 0.4 * np.log(2) <= fit.optimality_gap_ < 1e-3
 
 
-def test_weights_below_all_others_are_no_reason_to_fail():
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_weights_below_all_others_are_no_reason_to_fail(l1_ratio):
     X, y, _ = reference.make_problem(2, n_samples=80)
     weights = np.where(y == 1, 5e-324, 1.0)
     with pytest.warns(ConvergenceWarning):
-        fit = CrossEntropyClassifier(fit_intercept=False).fit(X, y, weights)
+        fit = CrossEntropyClassifier(l1_ratio=l1_ratio, fit_intercept=False).fit(X, y, weights)
     assert np.all(np.isfinite(fit.coef_))
 
 

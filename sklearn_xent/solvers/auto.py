@@ -65,4 +65,5 @@ def _scattered(objective):
 def _samples(objective):
     """Whether a sample pays, by the model of costs at a usual tolerance."""
     value = objective.constant_value
-    return Costs(objective).plan(objective.design.shape[0], value, USUAL * value).n_sampled is not None
+    target = max(USUAL * value, 1e-14)  # weights may leave no loss at all
+    return Costs(objective).plan(objective.design.shape[0], value, target).n_sampled is not None
