@@ -120,7 +120,8 @@ class Rotation:
 
     def _coefficients(self, coef):
         combination = np.zeros((len(self.whole.weights), len(coef)))
-        combination[self.basis] = linalg.solve_triangular(self.factor, coef.T, trans="T", lower=True, check_finite=False)
+        if len(self.basis):  # all columns may be constant, and SciPy 1.10 solves nothing of order zero
+            combination[self.basis] = linalg.solve_triangular(self.factor, coef.T, trans="T", lower=True, check_finite=False)
         return self.whole.pull_back(self.whole.design, combination) * np.square(self.units)
 
 
