@@ -13,7 +13,7 @@ from sklearn_xent._objective import Objective
 from sklearn_xent._penalty import ElasticNet
 
 SAFE = 1 - 1e-6  # of an l1 strength: slopes are off by rounding
-ERRORS = 2  # standard errors by which a slope is likely to be off
+STANDARD_ERRORS = 2  # by so many a slope of a sample is likely to be off
 RARE = 0.1  # share of its second moment up to which a column is missing from a sample
 
 
@@ -150,7 +150,7 @@ def likely(point):
     """Columns that are likely to matter near a point under an l1 penalty; None unless their copy is cheaper than a Gram matrix.
 
     Slopes of a sample are off by a standard error of at most the root of ``curvature_bound / n_samples``; a column is left out
-    whose slope is `ERRORS` of those within its l1 strength.
+    whose slope is `STANDARD_ERRORS` of those within its l1 strength.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def likely(point):
     """
     objective = point.objective
     design, n_features = objective.design, objective.shape[1]
-    slopes = np.abs(point.loss_gradient) + ERRORS * np.sqrt(objective.curvature_bound / design.shape[0])
+    slopes = np.abs(point.loss_gradient) + STANDARD_ERRORS * np.sqrt(objective.curvature_bound / design.shape[0])
     columns = np.flatnonzero(objective.penalty.felt(point.W, slopes).any(axis=0))
     copied = design.copied_column * design.product_cost * max(len(columns), 1)
     spared = objective.n_pairs * design.gram_cost * (n_features**2 - len(columns) ** 2)

@@ -83,11 +83,12 @@ def interrupt_the(monkeypatch, number, method="accept"):
 
 
 @pytest.mark.parametrize("number", [1, 3, 5])
-def test_an_interrupt_in_other_coordinates_is_one(monkeypatch, number):
+@pytest.mark.parametrize(("solver", "method"), [("newton", "accept"), ("auto", "note")])  # there, `compact-newton` takes notes
+def test_an_interrupt_in_other_coordinates_is_one(monkeypatch, number, solver, method):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((30, 200)), rng.integers(0, 2, 30)
-    classifier = CrossEntropyClassifier(solver="newton")
-    interrupt_the(monkeypatch, number)
+    classifier = CrossEntropyClassifier(solver=solver)
+    interrupt_the(monkeypatch, number, method)
     with pytest.raises(KeyboardInterrupt):
         classifier.fit(X, y)
     assert hasattr(classifier, "coef_") == (number > 1)
