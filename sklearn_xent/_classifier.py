@@ -23,7 +23,7 @@ from sklearn_xent._predictions import LinearPredictions
 from sklearn_xent._prior import prior_shift
 from sklearn_xent._separation import SUSPICIOUS, SeparationWarning, separation_of
 from sklearn_xent._summary import Terms, summarise
-from sklearn_xent._threads import team
+from sklearn_xent._threads import team_for
 from sklearn_xent._version import VersionedPickle
 from sklearn_xent.solvers import name_of
 
@@ -225,8 +225,7 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         shift = prior_shift(targets, self.prior_correction, self.prior, multinomial)
         penalty = ElasticNet.from_C(self.C, self.l1_ratio, targets.total, X.shape[1])
         design = as_design(X)
-        n_outputs = targets.loss.n_outputs
-        with team(design.size * n_outputs, (design.shape[1] + 1) * n_outputs):
+        with team_for(design, targets.loss.n_outputs):
             objective = self._objective(design, targets, penalty)
             watch = tasks.begin(X, y, sample_weight, {"classes_": targets.classes, "_multinomial": multinomial})
             solver = solver.chosen(objective)

@@ -159,6 +159,10 @@ class Monitor:
         """The method found no way down: that, or an exhausted budget, is how it ends."""
         self.status = self.status or Status.STALLED
 
+    def go_on(self):
+        """Another method takes over."""
+        self.status, self.idle = None, 0
+
     def interrupt(self, interruption):
         """The user has had enough: the best point so far is the answer."""
         self.status, self.interruption = Status.INTERRUPTED, interruption

@@ -83,6 +83,11 @@ def team(work, order=1):
             _threads.reset(token)
 
 
+def team_for(design, n_outputs):
+    """Return the `team` for a fit of so many outputs: largest are a read of the data and a Hessian with intercepts."""
+    return team(design.size * n_outputs, (design.shape[1] + 1) * n_outputs)
+
+
 @lru_cache(maxsize=64)
 def row_blocks(n_rows, width, elements=BLOCK_ELEMENTS):
     """Return slices of as many consecutive rows of `width` numbers each: one, or several of `elements` (or 16 rows) at most."""

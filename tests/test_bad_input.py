@@ -50,6 +50,7 @@ PARAMETERS = [
     ({"solver": StochasticGradientDescent(step_size=0.0)}, ValueError, r"step_size must be 'auto' or a positive float"),
     ({"solver": StochasticGradientDescent(adagrad=1)}, TypeError, r"adagrad must be True or False; got 1"),
     ({"solver": NewtonCG(max_inner=0)}, ValueError, r"max_inner must be an integer of at least 1"),
+    ({"solver": NewtonCG(max_passes=2.5)}, TypeError, r"max_passes must be an integer of at least 1"),
     ({"solver": LBFGS(memory=0)}, ValueError, r"memory must be an integer of at least 1"),
     ({"tol": -1}, ValueError, r"tol must be a finite number of at least 0; got -1"),
     ({"tol": np.inf}, ValueError, r"tol must be a finite number"),

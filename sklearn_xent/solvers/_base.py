@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_xent._minimise import Controls, Monitor
 from sklearn_xent._reductions import standardised
-from sklearn_xent._threads import team
+from sklearn_xent._threads import team_for
 
 
 class Solver(BaseEstimator):
@@ -40,8 +40,7 @@ class Solver(BaseEstimator):
             If a parameter of the solver is out of its range.
         """
         self.check_params()
-        n_outputs, n_features = objective.shape
-        with team(objective.design.size * n_outputs, (n_features + 1) * n_outputs):
+        with team_for(objective.design, objective.shape[0]):
             objective = self._prepare(objective.centred())
             monitor = Monitor(objective, Controls() if controls is None else controls, self._patience, self._limit())
             try:

@@ -1,5 +1,7 @@
 """The solver that chooses a solver."""
 
+from math import ceil
+
 from sklearn_xent._costs import Costs
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.compact_newton import CompactNewton, compact
@@ -9,6 +11,7 @@ from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 
 MANY_COLUMNS, FEW = 50, 0.25  # from so many columns on, rows that hold up to this share of them hold few
 WEAK = 1e-3  # strength of a ridge, in units of a row's loss, below which conjugate gradients take long
+DEAR = 35  # passes, from which on conjugate gradients are tried before a Hessian is formed
 USUAL = 1e-6  # tolerance
 
 
@@ -25,6 +28,8 @@ class Auto(Solver):
                                                                       `Newton`, on a working set
     Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`; with an l1
     row, up to 22 classes of a softmax or 250 tasks                   penalty where a sample pays
+    of these, a ridge for which that would cost 35 passes and more    `NewtonCG`, as long as that would take;
+                                                                      from there `SubsampledNewton`
     others with an l1 penalty                                         `Newton`, on a working set
     ridge, two columns a row and more, up to 2,000 rows               `Newton`: in the rows' coordinates, by
                                                                       what this table says there
@@ -43,8 +48,12 @@ class Auto(Solver):
         if _scattered(objective):
             return NewtonCG() if smooth else Newton()
         small = objective.hessian_order <= 2500 and objective.n_pairs <= 250 and objective.small_hessian
-        if small and n_features <= 2 * n_rows and (smooth or _samples(objective)):
-            return SubsampledNewton()
+        if small and n_features <= 2 * n_rows:
+            plan, passes, more = _plan(objective)
+            if smooth and passes > DEAR:
+                return NewtonCG(max_passes=ceil(passes + more))
+            if smooth or plan.n_sampled is not None:
+                return SubsampledNewton()
         if not smooth:
             return Newton()
         return Newton(row_solver=self) if rotates(objective) else NewtonCG()
@@ -62,8 +71,9 @@ def _scattered(objective):
     return few_of_many and (not penalty.smooth or bool((penalty.l2 * n_rows >= WEAK)[objective.scale > 0].all()))
 
 
-def _samples(objective):
-    """Whether a sample pays, by the model of costs at a usual tolerance."""
-    value = objective.constant_value
-    target = max(USUAL * value, 1e-14)  # weights may leave no loss at all
-    return Costs(objective).plan(objective.design.shape[0], value, target).n_sampled is not None
+def _plan(objective):
+    """How `SubsampledNewton` would go about it at a usual tolerance; what that and one Hessian more cost in passes."""
+    costs, n_rows, value = Costs(objective), objective.design.shape[0], objective.constant_value
+    plan = costs.plan(n_rows, value, max(USUAL * value, 1e-14))  # weights may leave no loss at all
+    one_pass = costs.one_pass(n_rows)
+    return plan, plan.cost / one_pass, costs.hessian(n_rows) / one_pass

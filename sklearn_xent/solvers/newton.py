@@ -111,7 +111,7 @@ def check_memory(solver, alternative, numbers):
         )
 
 
-def newton_iterations(point, monitor, build):
+def newton_iterations(point, monitor, build, spent=lambda: False):
     """Run Newton's method until the monitor stops it; with an l1 penalty, proximal Newton on a working set.
 
     Parameters
@@ -121,14 +121,19 @@ def newton_iterations(point, monitor, build):
     monitor : Monitor
     build : callable
         Makes the quadratic model of a point.
+    spent : callable, optional
+        Whether to give up, asked before each step: the run counts as stalled.
     """
     if not point.objective.penalty.smooth:
-        iterate(point, _WorkingSets(build, monitor).step, monitor)
+        step = _WorkingSets(build, monitor).step
+        iterate(point, lambda place: None if spent() else step(place), monitor)
         return
     model = None
 
     def step(point):
         nonlocal model
+        if spent():
+            return None
         model = build(point)
         D = model.solve(-point.gradient)
         if model.exact:

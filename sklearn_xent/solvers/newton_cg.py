@@ -4,9 +4,11 @@ import numpy as np
 
 from sklearn_xent._checks import check_integer
 from sklearn_xent._costs import Costs
+from sklearn_xent._minimise import Status
 from sklearn_xent._model import ImplicitModel
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import newton_iterations
+from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 
 WORTH_PASSES = 8  # an averaged Hessian may cost as much
 ENOUGH = 0.75  # of the tolerance: what a step aims at, its gradient being what the model says only nearly
@@ -25,19 +27,29 @@ class NewtonCG(Solver):
     ----------
     max_inner : int, default=500
         Most conjugate-gradient steps of one iteration; each is one pass.
+    max_passes : int or None, default=None
+        Passes after which `SubsampledNewton`, whose price does not depend on how columns are correlated, goes on from
+        there; None: never.
     """
 
-    def __init__(self, max_inner=500):
-        self.max_inner = max_inner
+    def __init__(self, max_inner=500, max_passes=None):
+        self.max_inner, self.max_passes = max_inner, max_passes
 
     def check_params(self):
         check_integer("max_inner", self.max_inner, 1)
+        if self.max_passes is not None:
+            check_integer("max_passes", self.max_passes, 1)
 
     def _run(self, point, monitor, random_state):
-        first, smooth, averaged = [], point.objective.penalty.smooth, _averages(point.objective)
+        objective = point.objective
+        first, smooth, averaged = [], objective.penalty.smooth, _averages(objective)
+        allowed = np.inf if self.max_passes is None else objective.n_passes + self.max_passes
+
+        def spent():
+            return objective.n_passes >= allowed
 
         def enough(residual):
-            return monitor.certificate.expects(residual) <= ENOUGH * monitor.target
+            return monitor.certificate.expects(residual) <= ENOUGH * monitor.target or spent()
 
         def build(place):
             size = _norm(place)
@@ -46,7 +58,10 @@ class NewtonCG(Solver):
             accuracy = min(0.25 if smooth else 0.01, np.sqrt(ratio), 10 * ratio + 1e-3)
             return ImplicitModel(place, accuracy, self.max_inner, enough, averaged)
 
-        newton_iterations(point, monitor, build)
+        newton_iterations(point, monitor, build, spent)
+        if spent() and monitor.status == Status.STALLED:
+            monitor.go_on()
+            SubsampledNewton()._run(monitor.best, monitor, random_state)
 
 
 def _averages(objective):
