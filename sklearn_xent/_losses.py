@@ -105,8 +105,8 @@ class Logistic:
         """Among coefficients (n_tasks, n_features) that give the same loss on any data, those of least norm."""
         return W
 
-    def least_absolute(self, W):
-        """Among coefficients that give the same loss on any data, those of least l1 norm."""
+    def lightest(self, W, l1, l2):
+        """Among coefficients that give the same loss on any data, those of least penalty ``l1 |w| + l2 w² / 2``."""
         return W
 
 
@@ -212,10 +212,17 @@ class Softmax:
         """Among coefficients (n_classes, n_features) that give the same loss on any data, those of least norm."""
         return W - W.mean(axis=0)
 
-    def least_absolute(self, W):
-        """Among coefficients that give the same loss on any data, those of least l1 norm: every feature's median is zero."""
-        ordered, middle = np.sort(W, axis=0), len(W) // 2
-        return W - np.clip(0, ordered[(len(W) - 1) // 2], ordered[middle])
+    def lightest(self, W, l1, l2):
+        """Among coefficients that give the same loss on any data, those of least penalty ``l1 |w| + l2 w² / 2``.
+
+        What is taken from all classes of a feature is a median: of their coefficients, and of where the penalty would be least
+        if so and so many of them were positive (Li & Osher 2009, "A new median formula with applications to PDE based
+        denoising", Communications in Mathematical Sciences 7).
+        """
+        signs = np.arange(len(W), -len(W) - 1, -2)[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            least = np.where(l2 > 0, W.mean(axis=0), 0.0) + np.where(signs * l1 == 0, 0.0, signs * l1 / (len(W) * l2))
+        return W - np.median(np.vstack([W, least]), axis=0)
 
 
 @lru_cache(maxsize=16)

@@ -191,3 +191,18 @@ def test_the_cost_of_shrinking_is_that_of_the_probabilities(n_classes, theta):
     expected = (theta * q * np.log(theta) if theta > 0 else 0) + (1 - theta * q) * grown
     np.testing.assert_allclose(found[:, 0], np.maximum(expected, 0).astype(float), rtol=1e-9, atol=3e-15)
     assert np.all(np.isfinite(found))
+
+
+@pytest.mark.parametrize("l1", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("l2", [0.0, 0.1, 5.0])
+@given(W=arrays(float, st.tuples(st.integers(2, 6), st.just(3)), elements=st.floats(-3, 3)))
+def test_the_lightest_coefficients_have_the_least_penalty_of_all_that_give_the_same_loss(W, l1, l2):
+    def penalty(coefficients):
+        return np.sum(l1 * np.abs(coefficients) + l2 / 2 * np.square(coefficients), axis=-2)
+
+    loss, strengths = Softmax(np.zeros(1, dtype=int), len(W)), (np.full(3, l1), np.full(3, l2))
+    found = loss.lightest(W, *strengths)
+    np.testing.assert_allclose(found - found[0], W - W[0], atol=1e-12)  # of all classes the same was taken
+    others = W - np.linspace(-15, 15, 3001)[:, None, None]
+    assert np.all(penalty(found) <= penalty(others).min(axis=0) + 1e-12)
+    np.testing.assert_allclose(loss.lightest(found, *strengths), found, atol=1e-12)

@@ -134,6 +134,20 @@ def test_several_categories_under_a_weak_l1_penalty(l1_ratio, multi_class):
     assert max(values) - min(values) <= max(fit.optimality_gap_ for fit in fits)
 
 
+@pytest.mark.parametrize("l1_ratio", [0.1, 0.5, 1.0])
+def test_what_the_classes_share_is_where_the_penalty_is_least(l1_ratio):
+    """The loss is flat along it, and a weak penalty nearly: conjugate gradients found it in a thousand passes."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4_000, 200))
+    y = (X @ rng.standard_normal((200, 5)) / 5 + rng.gumbel(size=(4_000, 5))).argmax(axis=1)
+    fit = CrossEntropyClassifier(solver="newton-cg", C=6, l1_ratio=l1_ratio, multi_class="multinomial").fit(X, y)
+    assert fit.status_ == "converged"
+    assert fit.n_passes_ < 250
+    others = fit.coef_ + np.linspace(-0.1, 0.1, 201)[:, None, None]
+    penalty = np.sum(l1_ratio * np.abs(others) + (1 - l1_ratio) / 2 * np.square(others), axis=1)
+    np.testing.assert_allclose(penalty[100], penalty.min(axis=0), rtol=1e-6)
+
+
 @pytest.mark.parametrize("solver", SOLVERS_WITH_MODELS)
 def test_columns_of_very_different_units_under_a_weak_l1_penalty(solver):
     """Its gap is proven by gradients a thousand times as exact as the objective has digits to tell."""

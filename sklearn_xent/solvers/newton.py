@@ -244,8 +244,7 @@ def proximal_direction(point, columns, model, accuracy):
     """
     penalty, W = point.objective.penalty.restrict(columns), point.W[:, columns]
     step = minimise_model(model, point.loss_gradient[:, columns] + penalty.l2 * W, W, penalty.l1, accuracy)
-    # Where the loss does not feel a common shift of the classes the model is flat: take the shift of least l1 norm.
-    end = np.where(penalty.l2 == 0, point.objective.loss.least_absolute(W + step), W + step)
+    end = point.objective.loss.lightest(W + step, penalty.l1, penalty.l2)  # along a shift of all classes the loss is flat
     D = np.zeros_like(point.W)
     D[:, columns] = end - W
     return D
