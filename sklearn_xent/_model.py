@@ -163,9 +163,8 @@ class ImplicitModel:
         Most products of a solve.
     enough : callable, optional
         ``enough(r)``: whether a residual r is as small as is of use.
-    averaged : bool
-        Whether solves are preconditioned by `Point.averaged_factors`, if they are regular, instead of the diagonal; for
-        coupled outputs without an l1 penalty.
+    precondition : callable, optional
+        Nearly the Hessian's inverse times an array; without, the diagonal's.
     """
 
     exact = False
@@ -175,12 +174,10 @@ class ImplicitModel:
     #: half as many passes again.
     flatness = 1 / 2
 
-    def __init__(self, point, accuracy, max_iter, enough=lambda r: False, averaged=False):
+    def __init__(self, point, accuracy, max_iter, enough=lambda r: False, precondition=None):
         self.product, self.diagonal = point.hessian_vector, point.hessian_diagonal
         self.accuracy, self.max_iter, self.enough = accuracy, max_iter, enough
-        model = FactoredModel.averaged(point) if averaged else None
-        # Directions that it lost in rounding would stay as they are.
-        self.precondition = model.solve if model and all(factor.regular(point.live) for factor in model.factors) else None
+        self.precondition = precondition
 
     def solve(self, right, face=None, most=None):
         """Solve on the coordinates in `face` (all, if None), the others staying zero, with `most` products at most."""

@@ -5,7 +5,7 @@ import numpy as np
 from sklearn_xent._checks import check_integer
 from sklearn_xent._costs import Costs
 from sklearn_xent._minimise import Status
-from sklearn_xent._model import ImplicitModel
+from sklearn_xent._model import FactoredModel, ImplicitModel
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import newton_iterations
 from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
@@ -42,7 +42,7 @@ class NewtonCG(Solver):
 
     def _run(self, point, monitor, random_state):
         objective = point.objective
-        first, smooth, averaged = [], objective.penalty.smooth, _averages(objective)
+        first, smooth, averaged = [], objective.penalty.smooth, _Averaged(objective)
         allowed = np.inf if self.max_passes is None else objective.n_passes + self.max_passes
 
         def spent():
@@ -56,7 +56,7 @@ class NewtonCG(Solver):
             first.append(size)
             ratio = size / first[0] if first[0] > 0 else 0.0
             accuracy = min(0.25 if smooth else 0.01, np.sqrt(ratio), 10 * ratio + 1e-3)
-            return ImplicitModel(place, accuracy, self.max_inner, enough, averaged)
+            return ImplicitModel(place, accuracy, self.max_inner, enough, averaged.at(place))
 
         newton_iterations(point, monitor, build, spent)
         if spent() and monitor.status == Status.STALLED:
@@ -64,11 +64,29 @@ class NewtonCG(Solver):
             SubsampledNewton()._run(monitor.best, monitor, random_state)
 
 
-def _averages(objective):
-    """Whether the averaged Hessian is worth its price: it saves half of an iteration's products and more."""
-    costs, n_rows = Costs(objective), objective.design.shape[0]
-    small = objective.shape[0] * objective.shape[1] ** 2 <= max(objective.design.size, 12_500_000)
-    return costs.averages and small and costs.averaged_hessian(n_rows) < WORTH_PASSES * costs.one_pass(n_rows)
+class _Averaged:
+    """Solves with the Hessian averaged over the rows, where products since the last one took as long as to make it.
+
+    Parameters
+    ----------
+    objective : Objective
+    """
+
+    def __init__(self, objective):
+        costs, n_rows, (n_outputs, n_features) = Costs(objective), objective.design.shape[0], objective.shape
+        price = costs.averaged_hessian(n_rows) / costs.one_pass(n_rows)
+        small = n_outputs * n_features**2 <= max(objective.design.size, 12_500_000)
+        self.price = price if costs.averages and small and price < WORTH_PASSES else np.inf
+        self.solve, self.made = None, objective.n_passes
+
+    def at(self, point):
+        """Return a function that solves, nearly; None where there is none yet, or where it would leave directions out."""
+        n_passes = point.objective.n_passes
+        if n_passes - self.made >= self.price:
+            model = FactoredModel.averaged(point)
+            regular = all(factor.regular(point.live) for factor in model.factors)  # or what it lost in rounding stays as it is
+            self.solve, self.made = model.solve if regular else None, n_passes
+        return self.solve
 
 
 def _norm(point):
