@@ -17,8 +17,8 @@ ENOUGH = 0.75  # of the tolerance: what a step aims at, its gradient being what 
 class NewtonCG(Solver):
     """Newton with conjugate gradients: never forms a Hessian, so many features cost only passes.
 
-    Preconditioned by the Hessian's diagonal; for softmax, where that costs no more than a few passes, by the Hessian
-    averaged over the rows (`Point.averaged_factors`). The forcing term ``min(1/4, sqrt(r), 10 r + 1e-3)``, r the gradient
+    Preconditioned by the Hessian's diagonal; for softmax, once products have cost as much and where it costs a few, by the
+    Hessian averaged over the rows (`Point.averaged_factors`). The forcing term ``min(1/4, sqrt(r), 10 r + 1e-3)``, r the gradient
     norm beside the first, keeps early steps cheap and late steps fast (Dembo, Eisenstat & Steihaug 1982; Nocedal & Wright
     2006, section 7.1), and a step ends where its gradient promises a gap within the tolerance. With an l1 penalty, proximal
     Newton on a working set.
@@ -65,7 +65,7 @@ class NewtonCG(Solver):
 
 
 class _Averaged:
-    """Solves with the Hessian averaged over the rows, where products since the last one took as long as to make it.
+    """Solves with the Hessian averaged over the rows: made, and made anew, when products have taken as long as that takes.
 
     Parameters
     ----------
