@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_xent import CrossEntropyClassifier
 from sklearn_xent._minimise import line_search
+from sklearn_xent._point import Point
 from sklearn_xent.solvers import SOLVERS, GradientDescent, StochasticGradientDescent, newton_cg
 
 PENALTIES = {"ridge": {}, "lasso": {"l1_ratio": 1.0}, "elastic net": {"l1_ratio": 0.5}, "none": {"C": np.inf}}
@@ -170,6 +171,16 @@ def test_a_hessian_averaged_over_the_rows_saves_products(monkeypatch, C, contain
     assert (averaged.status_, plain.status_) == ("converged", "converged")
     assert averaged.n_passes_ < plain.n_passes_ / 3
     assert averaged.history_["objective"][-1] == pytest.approx(plain.history_["objective"][-1], rel=1e-9)
+
+
+@pytest.mark.parametrize(("C", "worth"), [(0.01, False), (100, True)])
+def test_an_averaged_hessian_is_made_when_products_have_cost_as_much(monkeypatch, C, worth):
+    X, y = sparse.random(5_000, 500, density=0.01, format="csr", random_state=0), np.random.default_rng(0).integers(0, 3, 5_000)
+    made, factors = [], Point.averaged_factors
+    monkeypatch.setattr(Point, "averaged_factors", lambda place: made.append(place) or factors(place))
+    fit = CrossEntropyClassifier(solver="newton-cg", multi_class="multinomial", C=C).fit(X, y)
+    assert bool(made) == worth
+    assert len(made) < fit.n_iter_[0]
 
 
 class Bent:

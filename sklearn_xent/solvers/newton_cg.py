@@ -18,10 +18,10 @@ class NewtonCG(Solver):
     """Newton with conjugate gradients: never forms a Hessian, so many features cost only passes.
 
     Preconditioned by the Hessian's diagonal; for softmax, once products have cost as much and where it costs a few, by the
-    Hessian averaged over the rows (`Point.averaged_factors`). The forcing term ``min(1/4, sqrt(r), 10 r + 1e-3)``, r the gradient
-    norm beside the first, keeps early steps cheap and late steps fast (Dembo, Eisenstat & Steihaug 1982; Nocedal & Wright
-    2006, section 7.1), and a step ends where its gradient promises a gap within the tolerance. With an l1 penalty, proximal
-    Newton on a working set.
+    Hessian averaged over the rows (`Point.averaged_factors`). The forcing term ``min(1/4, sqrt(r), 10 r + 1e-3)``, r the
+    gradient norm beside the first, keeps early steps cheap and late steps fast (Dembo, Eisenstat & Steihaug 1982; Nocedal &
+    Wright 2006, section 7.1), and a step ends where its gradient promises a gap within the tolerance. With an l1 penalty,
+    proximal Newton on a working set.
 
     Parameters
     ----------
