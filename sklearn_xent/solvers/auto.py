@@ -11,7 +11,7 @@ from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 
 MANY_COLUMNS, FEW = 50, 0.25  # from so many columns on, rows that hold up to this share of them hold few
 WEAK = 1e-3  # strength of a ridge, in units of a row's loss, below which conjugate gradients take long
-DEAR = 35  # passes, from which on conjugate gradients are tried before a Hessian is formed
+DEAR = 25  # passes, from which on conjugate gradients are tried before a Hessian is formed
 USUAL = 1e-6  # tolerance
 
 
@@ -28,7 +28,7 @@ class Auto(Solver):
                                                                       `Newton`, on a working set
     Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`; with an l1
     row, up to 22 classes of a softmax or 250 tasks                   penalty where a sample pays
-    of these, a ridge for which that would cost 35 passes and more    `NewtonCG`, as long as that would take;
+    of these, a ridge for which that would cost 25 passes and more    `NewtonCG`, as long as that would take;
                                                                       from there `SubsampledNewton`
     others with an l1 penalty                                         `Newton`, on a working set
     ridge, two columns a row and more, up to 2,000 rows               `Newton`: in the rows' coordinates, by
