@@ -128,6 +128,13 @@ def test_a_failed_fit_leaves_the_last_one(arguments):
     assert estimator.predict(X[:, :3]).shape == Y.shape
 
 
+def test_a_hessian_too_large_is_refused_before_passes_are_spent_on_doing_without(capsys):
+    wide = sparse.random(2_500, 100_000, density=1e-5, random_state=0, format="csr")
+    with pytest.raises(ValueError, match=r"solver=NewtonCG\(max_passes=3\) would work with a dense Hessian of 80 GB"):
+        CrossEntropyClassifier(solver=NewtonCG(max_passes=3), verbose=1).fit(wide, np.arange(2_500) % 2)
+    assert capsys.readouterr().out == ""  # no iteration was reported
+
+
 @pytest.mark.parametrize(("solver", "alternative"), [("newton", "newton-cg"), ("bfgs", "lbfgs")])
 def test_a_matrix_too_large_is_refused_before_it_is_made(solver, alternative):
     wide = sparse.random(2_500, 100_000, density=1e-5, random_state=0, format="csr")  # too many rows to rotate

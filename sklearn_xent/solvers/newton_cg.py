@@ -7,7 +7,7 @@ from sklearn_xent._costs import Costs
 from sklearn_xent._minimise import Status
 from sklearn_xent._model import FactoredModel, ImplicitModel
 from sklearn_xent.solvers._base import Solver
-from sklearn_xent.solvers.newton import newton_iterations
+from sklearn_xent.solvers.newton import check_memory, newton_iterations
 from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 
 WORTH_PASSES = 8  # an averaged Hessian may cost as much
@@ -15,7 +15,7 @@ ENOUGH = 0.75  # of the tolerance: what a step aims at, its gradient being what 
 
 
 class NewtonCG(Solver):
-    """Newton with conjugate gradients: never forms a Hessian, so many features cost only passes.
+    """Newton with conjugate gradients: the Hessian stays an operator, so many features cost only passes.
 
     Preconditioned by the Hessian's diagonal; for softmax, once products have cost as much and where it costs a few, by the
     Hessian averaged over the rows (`Point.averaged_factors`). The forcing term ``min(1/4, sqrt(r), 10 r + 1e-3)``, r the
@@ -42,6 +42,8 @@ class NewtonCG(Solver):
 
     def _run(self, point, monitor, random_state):
         objective = point.objective
+        if self.max_passes is not None:  # an error after these passes would lose them
+            check_memory(self, "newton-cg", objective.hessian_numbers)
         first, smooth, averaged = [], objective.penalty.smooth, _Averaged(objective)
         allowed = np.inf if self.max_passes is None else objective.n_passes + self.max_passes
 
@@ -66,6 +68,8 @@ class NewtonCG(Solver):
 
 class _Averaged:
     """Solves with the Hessian averaged over the rows: made, and made anew, when products have taken as long as that takes.
+
+    It saves half of an iteration's products and more.
 
     Parameters
     ----------
