@@ -7,11 +7,10 @@ between machines. ``python -m benchmarks --costs`` prints predictions beside mea
 from dataclasses import dataclass
 from math import ceil, inf, log, log2
 
-from sklearn_xent._design import Dense
+from sklearn_xent._home import WEIGH
 
 SCORE = 25.0  # one score and all that is computed of it in an iteration
 ENTRY = 15.0  # one entry of a row's curvature
-WEIGH = 0.5  # one number of a row, weighted for a Gram matrix
 GENERAL = 0.05  # one multiplication of a general product of small matrices, in one thread
 FACTOR = 0.01  # one of the order³ operations of a factorisation
 DRAW = 4.0  # one number copied to a sample
@@ -62,7 +61,7 @@ class Costs:
         self.n_blocks, self.order = objective.n_blocks, objective.hessian_order
         self.dimension = max(1, self.n_outputs * self.n_features)
         self.averages = objective.coupled and objective.penalty.smooth
-        self.per_number, self.gram = design.per_number(self.n_outputs), design.gram_cost
+        self.design, self.per_number = design, design.per_number(self.n_outputs)
         self._plans = {}
 
     def one_pass(self, n_rows):
@@ -71,24 +70,22 @@ class Costs:
 
     def hessian(self, n_rows):
         """An explicit Hessian and its factors."""
-        return self._hessian(n_rows, self.row, self.gram)
+        return self._hessian(n_rows, self.design.gram_row(self.n_pairs))
 
     def copied_hessian(self, n_rows):
         """The same of a dense copy, in one thread and by general products: in few calls."""
-        return self._hessian(n_rows, self.n_features, GENERAL)
+        return self._hessian(n_rows, self.n_pairs * (GENERAL * self.n_features**2 + WEIGH * self.n_features))
 
     def proof(self, n_rows):
         """A Hessian, and which row is the longest in its metric: a quadratic form of each."""
-        return self.hessian(n_rows) + n_rows * self.n_blocks * (2 * Dense.gram_cost * self.n_features**2 + ENTRY)
+        return self.hessian(n_rows) + n_rows * self.n_blocks * (2 * self.design.gram_cost * self.n_features**2 + ENTRY)
 
     def averaged_hessian(self, n_rows):
         """One Gram matrix that serves all outputs: at the origin, or of the rows' mean curvature."""
-        entry = self.gram * self.row**2 + WEIGH * self.row + ENTRY
-        return n_rows * entry + self.n_outputs * FACTOR * self.n_features**3
+        return n_rows * (self.design.gram_row(1) + ENTRY) + self.n_outputs * FACTOR * self.n_features**3
 
-    def _hessian(self, n_rows, row, gram):
-        entry = gram * row**2 + WEIGH * row + ENTRY
-        return n_rows * self.n_pairs * entry + self.n_blocks * FACTOR * self.order**3
+    def _hessian(self, n_rows, gram_row):
+        return n_rows * (gram_row + self.n_pairs * ENTRY) + self.n_blocks * FACTOR * self.order**3
 
     def excess(self, n_rows):
         """How far a sample's optimum is above the whole's, in expectation: half a unit a parameter (Wilks 1938)."""

@@ -12,10 +12,14 @@ from scipy import sparse
 
 from sklearn_xent._home import READ, Design
 from sklearn_xent._linalg import added_up
+from sklearn_xent._pairs import Pairs, both_sides
 from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
 
 MOST_JOINED = 2**15  # rows: what is made of so many, for one output, stays in a level-2 cache
 MOST_UNCUT = 100_000  # stored values: a product with them takes 0.17 milliseconds by the model of costs, too little to share
+
+CROWDED = 6  # rows that hold so large a part of the columns, a sixth, are better dense in a Gram matrix
+PAIR, PAIR_WEIGHED = 1.0, 0.7  # nanoseconds: a pair of a row's numbers made (or kept), and added to a Gram matrix
 
 # Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.
 
@@ -23,7 +27,7 @@ MOST_UNCUT = 100_000  # stored values: a product with them takes 0.17 millisecon
 class Dense(Design):
     """X as a NumPy array of any float type, order and stride; converted by row blocks where BLAS could not take it."""
 
-    product_cost, gram_cost = 0.05, 0.0135  # nanoseconds a multiplication, see `_costs`
+    product_cost = 0.05  # nanoseconds a multiplication, see `_costs`
     copied_column = 20  # cost of copying a column and multiplying it, in columns that are multiplied where they lie
     usual_products = 30  # passes of a Newton step by an operator: dense columns often are correlated
 
@@ -91,44 +95,6 @@ class Dense(Design):
             return added_up(_transposed_product(self._block(rows), R[rows]) for rows in self._joined(blocks))
 
         return added_up(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
-
-    def gram(self, weights, n_weights, centre, scale):
-        """Weighted Gram matrices of the centred, scaled columns, and their weighted sums.
-
-        Parameters
-        ----------
-        weights : callable
-            ``weights(rows)``: for a slice of rows, weights >= 0 of shape (n_rows, n_weights).
-        n_weights : int
-            How many Gram matrices.
-        centre, scale : ndarray of shape (n_features,)
-
-        Returns
-        -------
-        gram : ndarray of shape (n_weights, n_features, n_features)
-            ``sum_i weights_i x_i x_iᵀ`` with ``x_i = (X_i - centre) * scale``.
-        cross : ndarray of shape (n_weights, n_features)
-            ``sum_i weights_i x_i``.
-        """
-        self.meter.read(self.share)
-        n_features = self.shape[1]
-        most = max(BLOCK_ELEMENTS, min(512, -(-self.shape[0] // 2)) * n_features)  # long blocks, but two at least
-        blocks = row_blocks(self.shape[0], max(n_features, n_weights), most)
-
-        def of_blocks(blocks):
-            gram, cross = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features))
-            buffer = np.empty((blocks[0].stop - blocks[0].start, n_features))
-            for rows in blocks:
-                block, these = self.dense_rows(rows, centre, scale), weights(rows)
-                cross += np.dot(these.T, block)
-                roots = np.sqrt(these)
-                for k in range(n_weights):
-                    weighted = np.multiply(block, roots[:, k : k + 1], out=buffer[: len(block)])
-                    gram[k] += np.dot(weighted.T, weighted)  # one array twice: BLAS computes half of it (syrk)
-            return gram, cross
-
-        parts = in_threads(of_blocks, blocks, self.size * n_weights * n_features * self.gram_cost)
-        return added_up(gram for gram, _ in parts), added_up(cross for _, cross in parts)
 
     def row_products(self, centre, scale):
         """Inner products of the centred, scaled rows, shape (n_samples, n_samples); for few rows with many columns."""
@@ -223,7 +189,7 @@ class Sparse(Design):
     left there.
     """
 
-    product_cost, gram_cost = 1.5, 4.0  # nanoseconds a multiplication, see `_costs`
+    product_cost = 1.5  # nanoseconds a multiplication, see `_costs`
     copied_column, usual_products = np.inf, 4  # rows do not know where a column is: one costs several products with all
 
     def __init__(self, runs, meter=None, share=1.0, origin=0.0):
@@ -279,30 +245,51 @@ class Sparse(Design):
         return [(slice(*ends), X) for ends, X in zip(pairwise(bounds), runs, strict=True)]
 
     def gram(self, weights, n_weights, centre, scale):
-        """As `Dense.gram`; centring is applied to the sums, because the centred matrix would be dense."""
+        """As `Design.gram`, by pairs where rows hold few of the columns.
+
+        Centring is then applied to the sums, because the centred matrix would be dense.
+        """
+        if self._crowded:
+            return super().gram(weights, n_weights, centre, scale)
         self.meter.read(self.share)
         n_features, centre = self.shape[1], centre * scale
 
-        def of_parts(parts):
+        def of_runs(runs):
             gram, cross, weight = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features)), 0.0
-            for rows, X in parts:
-                X, these = X.tocsr(), weights(rows)
-                scaled, stored = X.data * scale[X.indices], np.diff(X.indptr)
-                columns = sparse.csr_matrix((scaled, X.indices, X.indptr), X.shape).tocsc()
-                for k, column in enumerate(these.T):
-                    weighted = sparse.csr_matrix((scaled * np.repeat(column, stored), X.indices, X.indptr), X.shape)
-                    gram[k] += (weighted.T @ columns).toarray()
-                cross += (columns.T @ these).T
+            for rows, pairs in runs:
+                these = weights(rows)
+                gram += pairs.gram(these)
+                cross += (pairs.X.T @ these).T
                 weight = weight + these.sum(axis=0)
             return gram, cross, weight
 
-        parts = in_threads(of_parts, self._parts)
+        parts = in_threads(of_runs, self._pairs if (scale == 1).all() else self._scaled_pairs(scale))
         gram, cross, weight = (added_up(shares) for shares in zip(*parts, strict=True))
+        gram = both_sides(gram)
         if centre.any():
             cross -= weight[:, None] * centre
             shift = centre[:, None] * cross[:, None, :]
             gram -= shift + np.swapaxes(shift, 1, 2) + weight[:, None, None] * np.outer(centre, centre)
         return gram, cross
+
+    @property
+    def _crowded(self):
+        return CROWDED * self.size > self.shape[0] * self.shape[1]
+
+    def gram_row(self, n_weights):
+        """As `Design.gram_row`."""
+        if self._crowded:
+            return super().gram_row(n_weights)
+        stored = self.size / max(self.shape[0], 1)
+        n_pairs = stored * (stored + 1) / 2
+        return n_pairs * (PAIR + n_weights * PAIR_WEIGHED)
+
+    @cached_property
+    def _pairs(self):
+        return [(rows, Pairs(X.tocsr())) for rows, X in self._parts]
+
+    def _scaled_pairs(self, scale):
+        return [(rows, Pairs((X @ sparse.diags(scale)).tocsr())) for rows, X in self._parts]
 
     def row_products(self, centre, scale):
         """As `Dense.row_products`."""

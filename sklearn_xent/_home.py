@@ -7,6 +7,10 @@ from threading import Lock
 
 import numpy as np
 
+from sklearn_xent._linalg import added_up
+from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
+
+WEIGH = 0.5  # nanoseconds: one number of a row, weighted for a Gram matrix
 READ = 0.18  # nanoseconds: one stored number, once, from memory; see `_costs`
 _COUNTING = Lock()  # of all meters: one of their own would keep designs from being pickled
 
@@ -42,6 +46,7 @@ class Design:
         self.shape, self.size, self.share = shape, size, share
         self.meter = Meter() if meter is None else meter
 
+    gram_cost = 0.0135  # nanoseconds a multiplication in a Gram matrix of dense rows
     origin = 0.0  # what was subtracted from every row
 
     def per_number(self, n_outputs):
@@ -63,3 +68,48 @@ class Design:
                 break
             guess = mean
         return mean, np.maximum(second - square, 0)
+
+    def gram(self, weights, n_weights, centre, scale):
+        """Weighted Gram matrices of the centred, scaled columns, and their weighted sums.
+
+        Rows are made dense, block by block.
+
+        Parameters
+        ----------
+        weights : callable
+            ``weights(rows)``: for a slice of rows, weights >= 0 of shape (n_rows, n_weights).
+        n_weights : int
+            How many Gram matrices.
+        centre, scale : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        gram : ndarray of shape (n_weights, n_features, n_features)
+            ``sum_i weights_i x_i x_iᵀ`` with ``x_i = (X_i - centre) * scale``.
+        cross : ndarray of shape (n_weights, n_features)
+            ``sum_i weights_i x_i``.
+        """
+        self.meter.read(self.share)
+        n_features = self.shape[1]
+        most = max(BLOCK_ELEMENTS, min(512, -(-self.shape[0] // 2)) * n_features)  # long blocks, but two at least
+        blocks = row_blocks(self.shape[0], max(n_features, n_weights), most)
+
+        def of_blocks(blocks):
+            gram, cross = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features))
+            buffer = np.empty((blocks[0].stop - blocks[0].start, n_features))
+            for rows in blocks:
+                block, these = self.dense_rows(rows, centre, scale), weights(rows)
+                cross += np.dot(these.T, block)
+                roots = np.sqrt(these)
+                for k in range(n_weights):
+                    weighted = np.multiply(block, roots[:, k : k + 1], out=buffer[: len(block)])
+                    gram[k] += np.dot(weighted.T, weighted)  # one array twice: BLAS computes half of it (syrk)
+            return gram, cross
+
+        parts = in_threads(of_blocks, blocks, self.shape[0] * self.gram_row(n_weights))
+        return added_up(gram for gram, _ in parts), added_up(cross for _, cross in parts)
+
+    def gram_row(self, n_weights):
+        """Nanoseconds that a row takes, about, in so many Gram matrices."""
+        n_features = self.shape[1]
+        return n_weights * (self.gram_cost * n_features**2 + WEIGH * n_features)

@@ -14,6 +14,7 @@ from sklearn_xent._penalty import ElasticNet
 
 SAFE = 1 - 1e-6  # of an l1 strength: slopes are off by rounding
 STANDARD_ERRORS = 2  # by so many a slope of a sample is likely to be off
+WIDE = 1.1  # a copy of so many times the columns that are asked for is taken as it is
 RARE = 0.1  # share of its second moment up to which a column is missing from a sample
 
 
@@ -183,6 +184,11 @@ class Nest:
     def whole(self):
         """Objective of all columns."""
         return self.levels[0][1]
+
+    def around(self, columns):
+        """Return the columns of the last copy, if it has the ones given and few others; those given elsewhere."""
+        last = self.levels[-1][0]
+        return columns if len(last) > WIDE * len(columns) or places_among(columns, last) is None else last
 
     def restrict(self, columns):
         """Return the objective of some of the columns (ascending indices)."""

@@ -1,6 +1,6 @@
 """The solver that chooses a solver."""
 
-from math import ceil
+from math import ceil, inf
 
 from sklearn_xent._costs import Costs
 from sklearn_xent.solvers._base import Solver
@@ -11,7 +11,8 @@ from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 
 MANY_COLUMNS, FEW = 50, 0.25  # from so many columns on, rows that hold up to this share of them hold few
 WEAK = 1e-3  # strength of a ridge, in units of a row's loss, below which conjugate gradients take long
-DEAR = 25  # passes, from which on conjugate gradients are tried before a Hessian is formed
+MOST = 25  # passes, beyond which conjugate gradients are tried before a Hessian is formed
+MOST_SCATTERED = 10  # the same where rows hold few of many columns: these are less correlated
 USUAL = 1e-6  # tolerance
 
 
@@ -24,39 +25,39 @@ class Auto(Solver):
     no l1 penalty, and the Hessian of a copy in 0.6 milliseconds by   `CompactNewton`
     the model of costs (2,600 rows of 60 columns, two classes; of
     softmax in 1.2)
-    more than 50 columns, of which rows hold a quarter at most        `NewtonCG`; with an l1 penalty
-                                                                      `Newton`, on a working set
     Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`; with an l1
     row, up to 22 classes of a softmax or 250 tasks                   penalty where a sample pays
     of these, a ridge for which that would cost 25 passes and more    `NewtonCG`, as long as that would take;
-                                                                      from there `SubsampledNewton`
-    others with an l1 penalty                                         `Newton`, on a working set
-    ridge, two columns a row and more, up to 2,000 rows               `Newton`: in the rows' coordinates, by
-                                                                      what this table says there
+    by the model of costs; 10 where rows hold few of many columns     from there `SubsampledNewton`
+    others with an l1 penalty; those of 10 passes and more where      `Newton`, on a working set
+    rows hold few of many columns
+    ridge, two columns a row and more, up to 2,000 rows that do not   `Newton`: in the rows' coordinates, by
+    hold few of many columns                                          what this table says there
     larger, without                                                   `NewtonCG`
     ================================================================  ==================================
 
     The order of a Hessian block is n_features; for softmax, n_features times n_classes. A Hessian that takes more memory
-    than X (and a hundred megabytes) counts as larger. Rows that hold few of many columns count as others do where a ridge is
-    weak (C above 1,000 for weights of one): conjugate gradients would take long.
+    than X (and a hundred megabytes) counts as larger. Few of many columns are a quarter of more than 50, in sparse storage;
+    without an l1 penalty they count for that neither for a softmax of 25 passes nor where a ridge is weak (C above 1,000 for
+    weights of one): conjugate gradients would take long.
     """
 
     def chosen(self, objective):
         if compact(objective):
             return CompactNewton()
-        smooth, (n_rows, n_features) = objective.penalty.smooth, objective.design.shape
-        if _scattered(objective):
-            return NewtonCG() if smooth else Newton()
+        smooth, scattered = objective.penalty.smooth, _scattered(objective)
+        n_rows, n_features = objective.design.shape
         small = objective.hessian_order <= 2500 and objective.n_pairs <= 250 and objective.small_hessian
         if small and n_features <= 2 * n_rows:
             plan, passes, more = _plan(objective)
-            if smooth and passes > DEAR:
+            dear = passes > _most_passes(objective, scattered)
+            if smooth and dear:
                 return NewtonCG(max_passes=ceil(passes + more))
-            if smooth or plan.n_sampled is not None:
+            if smooth or (plan.n_sampled is not None and not dear):
                 return SubsampledNewton()
         if not smooth:
             return Newton()
-        return Newton(row_solver=self) if rotates(objective) else NewtonCG()
+        return Newton(row_solver=self) if rotates(objective) and not scattered else NewtonCG()
 
     def minimise(self, objective, controls=None, start=None, random_state=None):
         """Minimise an objective with the solver chosen for it; see `Solver.minimise`."""
@@ -69,6 +70,14 @@ def _scattered(objective):
     n_rows, n_features = design.shape
     few_of_many = n_features > MANY_COLUMNS and design.size < n_rows * n_features * FEW
     return few_of_many and (not penalty.smooth or bool((penalty.l2 * n_rows >= WEAK)[objective.scale > 0].all()))
+
+
+def _most_passes(objective, scattered):
+    """How many passes `SubsampledNewton` may cost, as far as another solver might take fewer."""
+    smooth = objective.penalty.smooth
+    if scattered and not (smooth and objective.coupled):
+        return MOST_SCATTERED
+    return MOST if smooth else inf
 
 
 def _plan(objective):

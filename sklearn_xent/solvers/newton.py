@@ -182,7 +182,7 @@ class _WorkingSets:
 
     def step(self, point):
         """Return a better point; None if there is no way down."""
-        columns, design, monitor = working_set(point), point.objective.design, self.monitor
+        columns, design, monitor = self.nest.around(working_set(point)), point.objective.design, self.monitor
         before, self.gap = self.gap, monitor.gap
         accuracy = forcing(monitor.gap, before, monitor.target)
         self._turn_to(columns, likely=CHORD * monitor.gap**2 < monitor.target * before)
