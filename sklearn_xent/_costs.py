@@ -13,6 +13,8 @@ SCORE = 25.0  # one score and all that is computed of it in an iteration
 ENTRY = 15.0  # one entry of a row's curvature
 GENERAL = 0.05  # one multiplication of a general product of small matrices, in one thread
 FACTOR = 0.01  # one of the order³ operations of a factorisation
+FORM = 8.0  # one entry of a Hessian, summed up and put in its place
+SWEEPS = 12.0  # one entry of a Hessian in all the products that an l1 penalty asks for
 DRAW = 4.0  # one number copied to a sample
 OVERHEAD = 300_000.0  # an iteration, whatever its size
 
@@ -60,7 +62,8 @@ class Costs:
         (self.n_outputs, self.n_features), self.n_pairs = objective.shape, objective.n_pairs
         self.n_blocks, self.order = objective.n_blocks, objective.hessian_order
         self.dimension = max(1, self.n_outputs * self.n_features)
-        self.averages = objective.coupled and objective.penalty.smooth
+        self.smooth = objective.penalty.smooth
+        self.averages = objective.coupled and self.smooth
         self.design, self.per_number = design, design.per_number(self.n_outputs)
         self._plans = {}
 
@@ -70,7 +73,8 @@ class Costs:
 
     def hessian(self, n_rows):
         """An explicit Hessian and its factors."""
-        return self._hessian(n_rows, self.design.gram_row(self.n_pairs))
+        entry = FORM if self.smooth else FORM + SWEEPS
+        return self._hessian(n_rows, self.design.gram_row(self.n_pairs)) + self.n_blocks * entry * self.order**2
 
     def copied_hessian(self, n_rows):
         """The same of a dense copy, in one thread and by general products: in few calls."""

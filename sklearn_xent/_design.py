@@ -252,16 +252,14 @@ class Sparse(Design):
         if self._crowded:
             return super().gram(weights, n_weights, centre, scale)
         self.meter.read(self.share)
-        n_features, centre = self.shape[1], centre * scale
+        centre = centre * scale
 
         def of_runs(runs):
-            gram, cross, weight = np.zeros((n_weights, n_features, n_features)), np.zeros((n_weights, n_features)), 0.0
-            for rows, pairs in runs:
-                these = weights(rows)
-                gram += pairs.gram(these)
-                cross += (pairs.X.T @ these).T
-                weight = weight + these.sum(axis=0)
-            return gram, cross, weight
+            return [added_up(sums) for sums in zip(*(of_run(*run) for run in runs), strict=True)]
+
+        def of_run(rows, pairs):
+            these = weights(rows)
+            return pairs.gram(these), (pairs.X.T @ these).T, these.sum(axis=0)
 
         parts = in_threads(of_runs, self._pairs if (scale == 1).all() else self._scaled_pairs(scale))
         gram, cross, weight = (added_up(shares) for shares in zip(*parts, strict=True))

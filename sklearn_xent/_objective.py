@@ -111,7 +111,9 @@ class Objective:
         """
         centre, before, after = self.gram_units
         gram, cross = self.design.gram(weights, n_weights, centre, before)
-        return gram * np.outer(after, after), cross * after
+        gram *= after
+        gram *= after[:, None]
+        return gram, cross * after
 
     @property
     def gram_centre(self):

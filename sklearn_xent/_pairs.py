@@ -10,6 +10,8 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
+from sklearn_xent._linalg import added_up
+
 BLOCK_PAIRS = 2**20  # made at a time: a dozen megabytes
 MOST_KEPT = 2**23  # a hundred megabytes
 MOST_SUMS = 2**20  # numbers: Gram matrices of so many weights are summed up at a time, or the sums leave the cache
@@ -32,12 +34,15 @@ class Pairs:
 
         Each pair's products are on one side of the diagonal, on any; see `both_sides`.
         """
-        n_weights, n_features = weights.shape[1], self.X.shape[1]
-        sums, step = np.zeros((n_weights, n_features**2)), max(1, MOST_SUMS // max(n_features**2, 1))
-        for rows, products in self._blocks():
-            for some in (slice(start, start + step) for start in range(0, n_weights, step)):
-                sums[some] += (products.T @ weights[rows, some]).T
-        return sums.reshape(n_weights, n_features, n_features)
+        n_features, n_weights = self.X.shape[1], weights.shape[1]
+        step = max(1, MOST_SUMS // max(n_features**2, 1))
+        groups = [slice(start, start + step) for start in range(0, n_weights, step)]
+
+        def sums(rows, products):
+            parts = [(products.T @ weights[rows, some]).T for some in groups]
+            return np.ascontiguousarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)
+
+        return added_up(sums(*block) for block in self._blocks()).reshape(n_weights, n_features, n_features)
 
     def _blocks(self):
         """Indices of rows, shorter rows first, and the products of their pairs, for blocks of rows."""

@@ -250,13 +250,15 @@ def test_warning_names_gap_tolerance_and_remedy():
     (3_000, 200, 0.02, {"C": 1e4}, "subsampled-newton"),
     (3_000, 200, 0.02, {"C": np.inf}, "subsampled-newton"),
     (3_000, 200, 0.02, {"l1_ratio": 0.5}, "newton"),
+    (40_000, 60, 0.1, {}, "subsampled-newton"),
+    (40_000, 60, 0.1, {"l1_ratio": 1.0}, "subsampled-newton"),
     (20_000, 60, 0.5, {}, "subsampled-newton"),
     (60, 4_000, 0.02, {}, "newton-cg"),
     (60, 4_000, 0.02, {"C": 1e4}, "newton"),
     (60, 4_000, 0.5, {}, "newton"),
     (90_000, 20, 0.1, {}, "subsampled-newton"),
 ])  # fmt: skip
-def test_rows_that_hold_few_of_many_columns_have_no_hessian_formed(n_rows, n_features, density, params, expected):
+def test_sparse_data_have_hessians_formed_where_they_cost_little(n_rows, n_features, density, params, expected):
     X = sparse.random(n_rows, n_features, density=density, format="csr", random_state=0)
     fit = CrossEntropyClassifier(tol=1e-4, **params).fit(X, np.random.default_rng(0).integers(0, 2, n_rows))
     assert fit.solver_ == expected

@@ -8,8 +8,8 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parent.parent / "sklearn_xent"
 #: A module may import from lower layers, and from those that its own layer lists as helpers.
 LAYERS = [
-    {"_checks", "_threads", "_linalg", "_curvature", "_separation", "_callbacks", "_version", "_tables", "_pairs", "_data"},
-    {"_home"},
+    {"_checks", "_threads", "_linalg", "_curvature", "_separation", "_callbacks", "_version", "_tables", "_data"},
+    {"_home", "_pairs"},
     {"_losses", "_penalty", "_design", "_summary", "_calibration", "_rejection"},
     {"losses"},
     {"_line"},

@@ -13,6 +13,8 @@ MANY_COLUMNS, FEW = 50, 0.25  # from so many columns on, rows that hold up to th
 WEAK = 1e-3  # strength of a ridge, in units of a row's loss, below which conjugate gradients take long
 MOST = 25  # passes, beyond which conjugate gradients are tried before a Hessian is formed
 MOST_SCATTERED = 10  # the same where rows hold few of many columns: these are less correlated
+TRIAL = 50  # passes that conjugate gradients have there, whatever a Hessian costs: theirs are the cheaper ones
+MANY_CLASSES = 6  # of a softmax, from which on that holds for it too
 USUAL = 1e-6  # tolerance
 
 
@@ -52,7 +54,7 @@ class Auto(Solver):
             plan, passes, more = _plan(objective)
             dear = passes > _most_passes(objective, scattered)
             if smooth and dear:
-                return NewtonCG(max_passes=ceil(passes + more))
+                return NewtonCG(max_passes=ceil(max(passes, TRIAL if scattered else 0) + more))
             if smooth or (plan.n_sampled is not None and not dear):
                 return SubsampledNewton()
         if not smooth:
@@ -75,7 +77,8 @@ def _scattered(objective):
 def _most_passes(objective, scattered):
     """How many passes `SubsampledNewton` may cost, as far as another solver might take fewer."""
     smooth = objective.penalty.smooth
-    if scattered and not (smooth and objective.coupled):
+    few_classes = objective.coupled and objective.shape[0] < MANY_CLASSES
+    if scattered and not (smooth and few_classes):
         return MOST_SCATTERED
     return MOST if smooth else inf
 
