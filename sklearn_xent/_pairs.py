@@ -79,7 +79,7 @@ def _products(X, rows):
     index = np.promote_types(np.int32, np.min_scalar_type(-(n_features**2) - 1))
     ends = np.concatenate([[0], np.cumsum(_n_pairs(stored))]).astype(index)
     places, values = np.empty(ends[-1], dtype=index), np.empty(ends[-1])
-    for length in np.unique(stored[stored > 0]):
+    for length in np.flatnonzero(np.bincount(stored)):
         start, stop = np.searchsorted(stored, [length, length + 1])
         at = first[start:stop, None] + np.arange(length)
         columns, numbers = X.indices.take(at, mode="clip").astype(index), X.data.take(at, mode="clip").astype(float)
