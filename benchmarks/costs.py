@@ -4,6 +4,7 @@ import time
 from unittest import mock
 
 import numpy as np
+from scipy import sparse
 
 from benchmarks.workloads import WORKLOADS
 from sklearn_xent import CrossEntropyClassifier, _targets
@@ -16,14 +17,18 @@ from sklearn_xent._threads import team
 
 #: Workloads whose certificates are timed.
 TALL = ("tall dense ridge, ill-scaled", "dense lasso, tall, lambda_max/100")
-#: Rows, columns, classes and task.
+#: Rows, columns, numbers stored in a row (None: all, a dense array), classes and task.
 SHAPES = [
-    (300_000, 100, 2, "ovr"),
-    (500_000, 20, 2, "ovr"),
-    (40_000, 500, 2, "ovr"),
-    (40_000, 100, 10, "ovr"),
-    (20_000, 60, 10, "multinomial"),
-    (1_000, 20, 2, "ovr"),
+    (300_000, 100, None, 2, "ovr"),
+    (500_000, 20, None, 2, "ovr"),
+    (40_000, 500, None, 2, "ovr"),
+    (40_000, 100, None, 10, "ovr"),
+    (20_000, 60, None, 10, "multinomial"),
+    (1_000, 20, None, 2, "ovr"),
+    (100_000, 200, 5, 2, "ovr"),
+    (30_000, 800, 20, 2, "ovr"),
+    (30_000, 100, 40, 2, "ovr"),
+    (30_000, 100, 5, 6, "multinomial"),
 ]
 
 
@@ -33,19 +38,23 @@ def table(shapes=SHAPES):
         "| rows x columns, classes | pass, ms | predicted | Hessian, ms | predicted | Hessian / pass | predicted |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for n_rows, n_features, n_classes, task in shapes:
-        one_pass, hessian, costs = times(n_rows, n_features, n_classes, task)
+    for n_rows, n_features, n_stored, n_classes, task in shapes:
+        one_pass, hessian, costs = times(n_rows, n_features, n_stored, n_classes, task)
         foreseen = costs.one_pass(n_rows) / 1e6, costs.hessian(n_rows) / 1e6
         figures = [one_pass, foreseen[0], hessian, foreseen[1], hessian / one_pass, foreseen[1] / foreseen[0]]
-        shape = f"{n_rows:,} x {n_features}, {n_classes} {task}"
+        shape = f"{n_rows:,} x {n_features}{f' ({n_stored} stored)' if n_stored else ''}, {n_classes} {task}"
         lines.append(" | ".join([f"| {shape}", *(f"{figure:.3g}" for figure in figures)]) + " |")
     return "\n".join(lines)
 
 
-def times(n_rows, n_features, n_classes, task, repeats=3):
+def times(n_rows, n_features, n_stored, n_classes, task, repeats=3):
     """Milliseconds of an iteration's pass and of a Hessian with its factors, and the costs that were predicted from."""
     rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((n_rows, n_features)), rng.integers(0, n_classes, n_rows)
+    y = rng.integers(0, n_classes, n_rows)
+    if n_stored is None:
+        X = rng.standard_normal((n_rows, n_features))
+    else:
+        X = sparse.random(n_rows, n_features, n_stored / n_features, "csr", random_state=0)
     targets = _targets.encode(y, _targets.check_weights(None, n_rows), None, task)
     with team(X.size):
         objective = Objective(

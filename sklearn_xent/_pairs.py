@@ -2,7 +2,7 @@
 
 The entries of ``sum_i w_i x_i x_iᵀ`` are those of ``w @ P``, where P holds for each row of X the products of all pairs of its
 stored numbers: once P is there, a Gram matrix costs one sparse product. Even where P serves one product only, that takes a
-third to nine tenths of the time of ``(w X).T @ X`` as sparse matrices, which looks for the place of every number.
+quarter to nine tenths of the time of ``(w X).T @ X`` as sparse matrices, which looks for the place of every number.
 """
 
 from itertools import pairwise

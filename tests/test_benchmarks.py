@@ -273,7 +273,9 @@ def test_the_table_of_certificates_has_a_line_a_workload():
 
 
 def test_the_table_of_costs_has_a_line_a_shape():
-    lines = costs.table([(500, 5, 2, "ovr"), (300, 4, 3, "multinomial")]).splitlines()
-    assert len(lines) == 4
+    shapes = [(500, 5, None, 2, "ovr"), (300, 4, None, 3, "multinomial"), (300, 30, 3, 2, "ovr")]
+    lines = costs.table(shapes).splitlines()
+    assert len(lines) == 5
     assert "500 x 5, 2 ovr" in lines[2]
+    assert "300 x 30 (3 stored), 2 ovr" in lines[4]
     assert all(len(line.split("|")) == 9 for line in lines)
