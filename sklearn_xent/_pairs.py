@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn_xent._linalg import added_up
 
 BLOCK_PAIRS = 2**20  # made at a time: a dozen megabytes
-MOST_KEPT = 2**23  # a hundred megabytes
+MOST_KEPT = 2**22  # fifty megabytes, of each run of rows
 MOST_SUMS = 2**20  # numbers: Gram matrices of so many weights are summed up at a time, or the sums leave the cache
 
 

@@ -219,6 +219,20 @@ def test_a_nest_cuts_from_the_smallest_that_has_the_columns(monkeypatch):
     assert cut_from == [12, 5, 3, 5, 12]
 
 
+def test_a_copy_of_nearly_the_columns_that_are_asked_for_is_taken_as_it_is():
+    X, y = np.random.default_rng(0).standard_normal((30, 60)), np.arange(30) % 2
+    nest, copied = Nest(objective_of(X, y)), np.arange(0, 44, 2)
+    np.testing.assert_array_equal(nest.around(copied), copied)  # all columns are too many
+    nest.restrict(copied)
+    for columns, expected in (
+        (copied[1:-1], copied),
+        (copied[3:], copied[3:]),  # too few of them
+        (np.append(copied[1:], 45), np.append(copied[1:], 45)),  # one is missing
+        (copied[:0], copied[:0]),
+    ):
+        np.testing.assert_array_equal(nest.around(columns), expected)
+
+
 @pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
 def test_a_hessian_is_cut_to_the_columns_that_it_has(multi_class):
     rng = np.random.default_rng(0)

@@ -39,9 +39,9 @@ class Auto(Solver):
     ================================================================  ==================================
 
     The order of a Hessian block is n_features; for softmax, n_features times n_classes. A Hessian that takes more memory
-    than X (and a hundred megabytes) counts as larger. Few of many columns are a quarter of more than 50, in sparse storage;
-    without an l1 penalty they count for that neither for a softmax of 25 passes nor where a ridge is weak (C above 1,000 for
-    weights of one): conjugate gradients would take long.
+    than X (and a hundred megabytes) counts as larger. Rows hold few of many columns where sparse storage has a quarter at
+    most of more than 50. A ridge of a softmax of up to five classes, or a weak one (C above 1,000 for weights of one), counts
+    as others do there: conjugate gradients would take long.
     """
 
     def chosen(self, objective):
