@@ -52,7 +52,8 @@ class Pairs:
         order = np.argsort(stored.astype(np.min_scalar_type(stored.max(initial=0))), kind="stable")
         ends = np.cumsum(_n_pairs(stored[order]))
         n_pairs = ends[-1] if len(ends) else 0
-        cuts = [0, *np.searchsorted(ends, np.arange(BLOCK_PAIRS, n_pairs, BLOCK_PAIRS)), len(order)]
+        most = max(BLOCK_PAIRS, self.X.shape[1] ** 2)  # or sums of the blocks' Gram matrices would cost more than these
+        cuts = [0, *np.searchsorted(ends, np.arange(most, n_pairs, most)), len(order)]
         blocks = ((order[start:stop], _products(self.X, order[start:stop])) for start, stop in pairwise(cuts))
         if n_pairs <= MOST_KEPT:
             self._kept = blocks = list(blocks)
