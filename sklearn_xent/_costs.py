@@ -86,7 +86,8 @@ class Costs:
 
     def averaged_hessian(self, n_rows):
         """One Gram matrix that serves all outputs: at the origin, or of the rows' mean curvature."""
-        return n_rows * (self.design.gram_row(1) + ENTRY) + self.n_outputs * FACTOR * self.n_features**3
+        block = FORM * self.n_features**2 + FACTOR * self.n_features**3
+        return n_rows * (self.design.gram_row(1) + ENTRY) + self.n_outputs * block
 
     def _hessian(self, n_rows, gram_row):
         return n_rows * (gram_row + self.n_pairs * ENTRY) + self.n_blocks * FACTOR * self.order**3
