@@ -175,7 +175,7 @@ def test_a_hessian_averaged_over_the_rows_saves_products(monkeypatch, C, contain
 
 @pytest.mark.parametrize(("C", "worth"), [(0.01, False), (100, True)])
 def test_an_averaged_hessian_is_made_when_products_have_cost_as_much(monkeypatch, C, worth):
-    X, y = sparse.random(5_000, 500, density=0.01, format="csr", random_state=0), np.random.default_rng(0).integers(0, 3, 5_000)
+    X, y = sparse.random(5_000, 350, density=0.02, format="csr", random_state=0), np.random.default_rng(0).integers(0, 3, 5_000)
     made, factors = [], Point.averaged_factors
     monkeypatch.setattr(Point, "averaged_factors", lambda place: made.append(place) or factors(place))
     fit = CrossEntropyClassifier(solver="newton-cg", multi_class="multinomial", C=C).fit(X, y)
