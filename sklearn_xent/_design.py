@@ -17,9 +17,9 @@ from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
 
 MOST_JOINED = 2**15  # rows: what is made of so many, for one output, stays in a level-2 cache
 MOST_UNCUT = 100_000  # stored values: a product with them takes 0.17 milliseconds by the model of costs, too little to share
-
 CROWDED = 6  # rows that hold so large a part of the columns, a sixth, are better dense in a Gram matrix
 PAIR, PAIR_WEIGHED = 1.0, 0.7  # nanoseconds: a pair of a row's numbers made (or kept), and added to a Gram matrix
+FILL = 1.2  # nanoseconds: a number of a row that is made dense
 
 # Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.
 
@@ -113,9 +113,7 @@ class Dense(Design):
 
     def dense_rows(self, rows, centre, scale):
         """Some rows (a slice), centred and scaled, as an array."""
-        block = self._block(rows)
-        block = block - centre if centre.any() else block
-        return block * scale if (scale != 1).any() else block
+        return _in_units(self._block(rows), centre, scale)
 
     def squares_tdot(self, R, centre):
         """``R.T @ (X - centre)²``, of shape (n_outputs, n_features)."""
@@ -155,6 +153,12 @@ class Dense(Design):
             return sums
 
         return added_up(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(2)))
+
+
+def _in_units(block, centre, scale):
+    """Rows, centred and scaled, where that changes anything."""
+    block = block - centre if centre.any() else block
+    return block * scale if (scale != 1).any() else block
 
 
 def _product(block, W, out):
@@ -277,7 +281,7 @@ class Sparse(Design):
     def gram_row(self, n_weights):
         """As `Design.gram_row`."""
         if self._crowded:
-            return super().gram_row(n_weights)
+            return super().gram_row(n_weights) + FILL * self.shape[1]
         stored = self.size / max(self.shape[0], 1)
         n_pairs = stored * (stored + 1) / 2
         return n_pairs * (PAIR + n_weights * PAIR_WEIGHED)
@@ -316,7 +320,7 @@ class Sparse(Design):
 
     def dense_rows(self, rows, centre, scale):
         """As `Dense.dense_rows`."""
-        return (self._csr[rows].toarray() - centre) * scale
+        return _in_units(self._csr[rows].toarray().astype(np.float64, copy=False), centre, scale)
 
     def columns(self, columns):
         """Some columns, as a design."""

@@ -13,8 +13,8 @@ MANY_COLUMNS, FEW = 50, 0.25  # from so many columns on, rows that hold up to th
 WEAK = 1e-3  # strength of a ridge, in units of a row's loss, below which conjugate gradients take long
 MOST = 25  # passes, beyond which conjugate gradients are tried before a Hessian is formed
 MOST_SCATTERED = 10  # the same where rows hold few of many columns: these are less correlated
-TRIAL = 50  # passes that conjugate gradients have there, whatever a Hessian costs: theirs are the cheaper ones
 MANY_CLASSES = 6  # of a softmax, from which on that holds for it too
+TRIAL = 50  # passes that conjugate gradients have at least where rows hold few: theirs cost less than an iteration's
 USUAL = 1e-6  # tolerance
 
 
@@ -29,8 +29,9 @@ class Auto(Solver):
     softmax in 1.2)
     Hessian blocks of order up to 2,500, no more than two columns a   `SubsampledNewton`; with an l1
     row, up to 22 classes of a softmax or 250 tasks                   penalty where a sample pays
-    of these, a ridge for which that would cost 25 passes and more    `NewtonCG`, as long as that would take;
-    by the model of costs; 10 where rows hold few of many columns     from there `SubsampledNewton`
+    of these, a ridge for which that would cost 25 passes and more    `NewtonCG`, as long as that would take
+    by the model of costs; 10 where rows hold few of many columns     (there: 50 passes at least); from
+                                                                      there `SubsampledNewton`
     others with an l1 penalty; those of 10 passes and more where      `Newton`, on a working set
     rows hold few of many columns
     ridge, two columns a row and more, up to 2,000 rows that do not   `Newton`: in the rows' coordinates, by
