@@ -52,10 +52,8 @@ class SemiDefinite:
     def __init__(self, A):
         diagonal = A.diagonal()
         self.size = len(A)
-        self.used = None if (diagonal > 0).all() else diagonal > 0
-        if self.used is not None:
-            A, diagonal = A[np.ix_(self.used, self.used)], diagonal[self.used]
-        self.root = 1 / np.sqrt(diagonal)
+        self.used = diagonal > 0  # coordinates without curvature are scaled to nothing
+        self.root = 1 / np.sqrt(diagonal, out=np.full(self.size, np.inf), where=self.used)
         self._factor(A)
 
     def _factor(self, A):
@@ -68,23 +66,23 @@ class SemiDefinite:
     def _scaled(self, A):
         scaled = A * self.root[:, None]
         scaled *= self.root
+        np.einsum("ii->i", scaled)[~self.used] = 1.0
         return scaled
 
     def solve(self, b):
         """Solve for one right-hand side of shape (m,)."""
-        if self.used is None:
-            return self._solve(b)
-        x = np.zeros(self.size)
-        x[self.used] = self._solve(b[self.used])
-        return x
+        if self.vectors is not None:
+            kept = self.values > self.rounding
+            vectors = self.vectors[:, kept]
+            return self.root * (vectors @ ((vectors.T @ (self.root * b)) / self.values[kept]))
+        return self.root * linalg.lapack.dpotrs(self.factor, self.root * b, lower=True)[0]
 
     def regular(self, live):
         """Whether no curvature is lost in rounding, in the coordinates `live` (a mask of shape (m,))."""
-        return self.vectors is None and (self.used is None or bool(self.used[live].all()))
+        return self.vectors is None and bool(self.used[live].all())
 
     def half(self, B):
         """Return Y whose products ``Y.T @ Y`` are those of B (m, k) in the metric of the inverse; of a regular matrix."""
-        B = B if self.used is None else B[self.used]
         return linalg.blas.dtrsm(1.0, self.factor, B * self.root[:, None], lower=True)
 
     def inverse_trace(self):
@@ -98,8 +96,7 @@ class SemiDefinite:
         It is inf where a column has more than its own rounding in directions whose curvature is lost in rounding: of how
         much there is of it nothing is known. Entries of B are sums of numbers of the size of one, or larger themselves.
         """
-        flat = np.zeros(B.shape[1], dtype=bool) if self.used is None else (B[~self.used] != 0).any(axis=0)
-        B = B if self.used is None else B[self.used]
+        flat = (B[~self.used] != 0).any(axis=0)
         if self.vectors is None:
             roots = linalg.blas.dtrsm(1.0, self.factor, B * self.root[:, None], lower=True)
         else:
@@ -110,15 +107,6 @@ class SemiDefinite:
             flat |= (np.abs(along[lost]) > LOST * EPS * (own + turned)).any(axis=0)
             roots = kept / np.sqrt(values)
         return np.where(flat, np.inf, np.einsum("ij,ij->j", roots, roots))
-
-    def _solve(self, b):
-        if self.vectors is not None:
-            kept = self.values > self.rounding
-            vectors = self.vectors[:, kept]
-            return self.root * (vectors @ ((vectors.T @ (self.root * b)) / self.values[kept]))
-        if len(b) == 0:
-            return b
-        return self.root * linalg.lapack.dpotrs(self.factor, self.root * b, lower=True)[0]
 
 
 class Decoupled:

@@ -12,6 +12,8 @@ from scipy.special import xlog1py, xlogy
 from sklearn_xent._curvature import SeparableCurvature, SeparableTotal, SoftmaxCurvature, SoftmaxTotal
 from sklearn_xent._linalg import weighted_counts, weighted_sums
 
+SURE = 0.9  # probability of the wrong classes up to which its complement has all digits but one
+
 
 class Logistic:
     """`n_tasks` binary cross-entropies side by side: binary or One-vs-Rest classification.
@@ -43,13 +45,38 @@ class Logistic:
         e += 1
         return np.divide(signs, e, out=e)
 
+    def shifted(self, residuals, shift):
+        """Write over residuals what they are where all scores have moved by `shift` (n_tasks,), no further than a half.
+
+        No exponential a score: that of a sum of scores is a product, so that the probability q of the wrong class becomes
+        ``q / (1 + (1 - q) (exp(-sign shift) - 1))``.
+        """
+        change = np.multiply(self.signs, -np.sinh(shift), order="K")
+        change += 2 * np.square(np.sinh(shift / 2))  # exp(-sign shift) - 1 of either sign, its digits kept
+        right = np.abs(residuals)
+        change *= np.subtract(1, right, out=right)
+        change += 1
+        return np.divide(residuals, change, out=residuals)
+
     def values(self, z, residuals):
         """Losses (n, n_tasks) at scores `z`, their residuals given."""
-        losses, rare = self.signs.astype(float), np.abs(residuals)
-        np.maximum(np.multiply(losses, z, out=losses), 0, out=losses)
-        np.minimum(rare, 1 - rare, out=rare)
-        losses -= np.log1p(np.negative(rare, out=rare), out=rare)
+        losses, rare = self._parts(z, residuals)
+        losses -= np.log1p(rare, out=rare)
         return losses
+
+    def value(self, weights, z, residuals):
+        """Weighted sum of the losses; weights that are one number in memory (a task) save seven of eight logarithms."""
+        if weights.strides[0] != 0:
+            return weighted_sums(weights, self.values(z, residuals)).sum()
+        large, rare = self._parts(z, residuals)
+        return (weights[0] * (large.sum(axis=0) - _summed_log1p(rare))).sum()
+
+    def _parts(self, z, residuals):
+        """What losses are at large scores, and minus the probability of the rarer class: they are ``large - log1p(rare)``."""
+        large, rare = self.signs.astype(float), np.abs(residuals)
+        np.maximum(np.multiply(large, z, out=large), 0, out=large)
+        np.minimum(rare, 1 - rare, out=rare)
+        return large, np.negative(rare, out=rare)
 
     @property
     def classes(self):
@@ -140,19 +167,43 @@ class Softmax:
         p = np.subtract(z, z.max(axis=1)[:, None], out=out)
         np.exp(p, out=p)
         p /= p.sum(axis=1)[:, None]
+        return self._balanced(p, own)
+
+    def shifted(self, residuals, shift):
+        """As `Logistic.shifted`: probabilities are multiplied by the shifts' exponentials, and divided by their sum."""
+        growth = np.exp(shift)
+        residuals *= growth
+        residuals /= (residuals.sum(axis=1) + growth[self.labels])[:, None]
+        return self._balanced(residuals, (np.arange(len(residuals)), self.labels))
+
+    @staticmethod
+    def _balanced(p, own):
+        """Set residuals of the `own` classes: sums of the others', small numbers, where p - 1 would cancel."""
         p[own] = 0
-        p[own] = np.maximum(-p.sum(axis=1), -1)  # a sum of small numbers, where p - 1 would cancel
+        p[own] = np.maximum(-p.sum(axis=1), -1)
         return p
 
     def values(self, z, residuals):
-        """Losses (n, 1) at scores `z`; `residuals` are asked for because `Logistic` has use for them."""
+        """Losses (n, 1) at scores `z`, their residuals given."""
+        wrong = self.wrong(residuals)
+        far = np.flatnonzero(wrong > SURE)
+        losses = -np.log1p(-np.minimum(wrong, SURE))
+        losses[far, 0] = self.rows(far)._values(z[far])
+        return losses
+
+    def value(self, weights, z, residuals):
+        """Weighted sum of the losses."""
+        return weighted_sums(weights, self.values(z, residuals)).sum()
+
+    def _values(self, z):
+        """Losses (n,) from scores alone; probabilities of wrong classes that are nearly one have lost what they lack."""
         own = np.arange(len(z)), self.labels
         odds = z - z[own][:, None]
         top = odds.max(axis=1)
         odds -= top[:, None]
         others = np.exp(odds, out=odds)
         others[own] = 0
-        return (top + np.log1p(others.sum(axis=1) + np.expm1(-top)))[:, None]  # near zero it keeps its digits
+        return top + np.log1p(others.sum(axis=1) + np.expm1(-top))  # near zero it keeps its digits
 
     @property
     def classes(self):
@@ -267,6 +318,21 @@ def shrinking_cost(wrong, theta, losses):
     divergence = theta * np.log(np.maximum(theta, 1e-300)) * wrong
     divergence += (1 - theta * wrong) * grown
     return np.maximum(divergence, 0, out=divergence)
+
+
+def _summed_log1p(x):
+    """Sum of ``log1p(x)`` down each column, x from -1/2 to 0, by the logarithms of products of eight.
+
+    Of ``(1 + a) (1 + b)`` it is ``a + b + a b`` that is kept: small numbers keep their digits, others lose eight bits at most.
+    """
+    n = len(x) // 8
+    rest, x = x[8 * n :], x[: 8 * n]
+    for size in (4 * n, 2 * n, n):
+        a, b = x[:size], x[size:]
+        x = a * b
+        x += a
+        x += b
+    return np.log1p(x, out=x).sum(axis=0) + np.log1p(rest).sum(axis=0)
 
 
 def _log(x):

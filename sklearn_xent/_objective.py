@@ -295,12 +295,28 @@ class Objective:
         """
         residuals = np.empty((len(self.weights), self.shape[0]), order="F") if room is None else room
 
-        def of_block(rows):
+        def of_block(loss, rows):
+            return loss.residuals(scores(rows, residuals[rows]), out=residuals[rows])
+
+        return self._evaluation(residuals, of_block)
+
+    def shifted(self, evaluation, shift):
+        """Return the `Evaluation` where all scores have moved by `shift` (n_outputs,), no further than a half: no exponentials.
+
+        It takes the memory of the one given.
+        """
+        residuals = evaluation.lend()
+        return self._evaluation(residuals, lambda loss, rows: loss.shifted(residuals[rows], shift))
+
+    def _evaluation(self, residuals, of_block):
+        """Return the `Evaluation` whose residuals ``of_block(loss, rows)`` writes where they belong, block by block."""
+
+        def sums(rows):
             loss, weights = self.loss.rows(rows), self.weights[rows]
-            block = loss.residuals(scores(rows, residuals[rows]), out=residuals[rows])
+            block = of_block(loss, rows)
             return weighted_sums(weights, block), loss.total(weights, block)
 
-        balances, totals = zip(*self.over_rows(of_block), strict=True)
+        balances, totals = zip(*self.over_rows(sums), strict=True)
         return Evaluation(residuals, sum(balances), self.loss.total_curvature(sum(totals)))
 
     def residuals(self, Z):
@@ -313,8 +329,7 @@ class Objective:
         """Loss at ``scores(rows)`` of slices of rows, whose residuals are given, plus the penalty of `W`."""
 
         def of_block(rows):
-            losses = self.loss.rows(rows).values(scores(rows), residuals[rows])
-            return weighted_sums(self.weights[rows], losses).sum()
+            return self.loss.rows(rows).value(self.weights[rows], scores(rows), residuals[rows])
 
         return float(sum(self.over_rows(of_block))) + self.penalty.value(W)
 

@@ -40,9 +40,10 @@ class Point:
         the whole step does: its slope shrinks by ``(exp(R) - 1 - R) / R``.
         """
         objective, there, growth = self.objective, self._evaluation, 1.0
+        behind = np.zeros_like(b)  # what the scores have yet to move by: residuals follow short steps without them
 
-        def shifted(step):
-            return lambda rows, _: np.add(self._Z[rows], step, out=self._Z[rows])
+        def follow(rows, _=None):
+            return np.add(self._Z[rows], behind, out=self._Z[rows])
 
         for _ in range(100):
             gradient = there.balance
@@ -54,14 +55,19 @@ class Point:
                 step = step * np.where(far, growth * np.log1p(reach) / reach, 1)
             elif length <= 1e-7 and length <= 64 * EPS * (1 + np.abs(b).max()):
                 break
-            b = b + step
-            there = objective.evaluate(shifted(step), there.residuals)
+            b, behind = b + step, behind + step
+            if length > 0.5:
+                there, behind = objective.evaluate(follow, there.residuals), np.zeros_like(b)
+            else:
+                there = objective.shifted(there, step)
             if length <= 1e-7:  # Newton is quadratic: the next step would be below rounding
                 break
             if length > 0.5:
                 # Thousands away the safe steps are many: lengthen them while the slope along them hardly changes.
                 slope, slope_there = gradient * step * far, there.balance * step * far
                 growth = 4 * growth if slope_there.sum() < slope.sum() / 2 else 1.0
+        if behind.any():
+            objective.over_rows(follow, each=SUM * len(b))
         self._evaluation = there
         return b
 

@@ -348,6 +348,29 @@ def test_a_solve_sees_small_curvature_beside_large():
     assert across == np.inf  # a slope where there is no curvature: nothing is bounded
 
 
+@pytest.mark.parametrize("rank", [3, 2])
+def test_coordinates_without_curvature_are_left_out(rank):
+    """As if they were not there: in solves, norms, halves and traces of the inverse, of regular and singular matrices."""
+    rng = np.random.default_rng(0)
+    roots, used = rng.standard_normal((rank, 3)), np.array([False, True, True, False, True])
+    A, live, b = np.zeros((5, 5)), roots.T @ roots, roots.T @ rng.standard_normal(rank)
+    A[np.ix_(used, used)] = live
+    B = np.zeros((5, 2))
+    B[used, 0] = b
+    B[:, 1] = B[:, 0] + [1e-3, 0, 0, 0, 0]
+    factor, alone = SemiDefinite(A), SemiDefinite(live)
+    x = factor.solve(B[:, 0])
+    np.testing.assert_allclose(x[used], alone.solve(b), rtol=1e-12)
+    assert not x[~used].any()
+    np.testing.assert_allclose(factor.norms(B), [*alone.norms(b[:, None]), np.inf], rtol=1e-12)
+    assert factor.regular(used) == alone.regular(np.ones(3, dtype=bool)) == (rank == 3)
+    assert not factor.regular(np.ones(5, dtype=bool))
+    if rank == 3:
+        assert factor.inverse_trace() == pytest.approx(np.trace(np.linalg.inv(live)), rel=1e-10)
+        half = factor.half(B[:, :1])
+        np.testing.assert_allclose(half.T @ half, [[b @ np.linalg.solve(live, b)]], rtol=1e-10)
+
+
 def test_a_singular_solve_is_the_least_on_a_basis():
     rng = np.random.default_rng(0)
     for size, rank in ((1, 0), (3, 3), (6, 3), (120, 80)):

@@ -120,6 +120,59 @@ def test_loss_objects_agree_with_the_functions(kind):
     np.testing.assert_allclose(whole, np.moveaxis(dense, 0, -1), atol=1e-15)
 
 
+def loss_of(n_outputs, labels):
+    if n_outputs > 1:
+        return Softmax(labels % n_outputs, n_outputs)
+    return Logistic(np.where(labels % 2 == 1, -1, 1).astype(np.int8)[:, None])
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2, 5])
+@given(
+    seed=st.integers(0, 2**32 - 1), size=st.sampled_from([0.0, 1e-12, 1e-3, 0.5]), spread=st.sampled_from([1.0, 30.0, 300.0])
+)
+def test_residuals_follow_a_shift_of_all_scores(n_outputs, seed, size, spread):
+    """Like those made of the shifted scores, also after several shifts; differences of scores round."""
+    rng = np.random.default_rng(seed)
+    z, shifts = spread * rng.uniform(-1, 1, (40, n_outputs)), size * rng.uniform(-1, 1, (3, n_outputs))
+    loss = loss_of(n_outputs, rng.integers(0, 10, 40))
+    found = np.asfortranarray(loss.residuals(z))
+    for shift in shifts:
+        assert loss.shifted(found, shift) is found
+    moved = LD(z) + LD(shifts).sum(axis=0)
+    if n_outputs == 1:
+        expected = loss.signs * exact_logistic(loss.signs * moved)
+    else:
+        p = np.exp(moved - moved.max(axis=1)[:, None])
+        expected = p / p.sum(axis=1)[:, None]
+        expected[loss.member] = 0
+        expected[loss.member] = -expected.sum(axis=1)
+    rounding = 2e-14 if n_outputs == 1 else 2e-14 + spread * np.finfo(float).eps
+    np.testing.assert_allclose(found, expected.astype(float), rtol=rounding, atol=1e-300)
+
+
+@pytest.mark.parametrize("equal", [True, False])
+@pytest.mark.parametrize("n_outputs", [1, 2, 5])
+@given(seed=st.integers(0, 2**32 - 1), n_rows=st.integers(1, 50), spread=st.sampled_from([0.0, 1e-3, 3.0, 1e3]))
+def test_a_weighted_sum_of_losses_is_that_of_each(n_outputs, equal, seed, n_rows, spread):
+    """Also where all are near zero, and where all are as far from it as a logarithm of their product bears."""
+    rng = np.random.default_rng(seed)
+    z, weights = spread * rng.standard_normal((n_rows, n_outputs)), rng.random((1, 1) if equal else (n_rows, 1))
+    loss, weights = loss_of(n_outputs, rng.integers(0, 10, n_rows)), np.broadcast_to(weights, (n_rows, 1))
+    for offset in (0.0, 40.0):  # of the score of the true class
+        own = -loss.signs if n_outputs == 1 else loss.member
+        scores = z + offset * own
+        if n_outputs == 1:
+            exact = exact_cross_entropy(scores, (1 - loss.signs) / 2)
+        else:
+            odds = LD(scores) - LD(scores)[loss.member][:, None]
+            exact = np.logaddexp.reduce(odds, axis=1, keepdims=True)
+            small = odds.max(axis=1) < 1
+            others = np.where(loss.member, 0, np.exp(np.minimum(odds, 1)))
+            exact[small, 0] = np.log1p(others[small].sum(axis=1))
+        found = loss.value(weights, scores, loss.residuals(scores))
+        np.testing.assert_allclose(found, float(np.sum(weights * exact)), rtol=1e-13, atol=1e-300)
+
+
 def test_softmax_curvature_where_a_probability_rounds_to_one():
     """``p (1 - p)`` would be zero there beside entries that are not: an indefinite matrix."""
     z = np.array([[50.0, 3.0, 0.0]])
