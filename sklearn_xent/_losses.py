@@ -186,9 +186,10 @@ class Softmax:
     def values(self, z, residuals):
         """Losses (n, 1) at scores `z`, their residuals given."""
         wrong = self.wrong(residuals)
-        far = np.flatnonzero(wrong > SURE)
-        losses = -np.log1p(-np.minimum(wrong, SURE))
-        losses[far, 0] = self.rows(far)._values(z[far])
+        losses, far = np.log1p(-np.minimum(wrong, SURE)), np.flatnonzero(wrong > SURE)
+        np.negative(losses, out=losses)
+        if len(far):
+            losses[far, 0] = self.rows(far)._values(z[far])
         return losses
 
     def value(self, weights, z, residuals):
