@@ -293,32 +293,40 @@ def _divergence(p, change):
     return np.where(change == 0, 0.0, np.where((q >= 0) & (p > 0), terms, np.inf))
 
 
-def shrinking_cost(wrong, theta, losses):
-    """What shrinking a row's residuals by the factor `theta` costs the dual objective.
+def shrinking_bound(weights, wrong, theta, losses):
+    """Bound of what shrinking the residuals by the factors `theta` costs the dual objective: a weighted sum over the rows.
 
-    With q the probability of the wrong classes it is the Kullback-Leibler divergence
-    ``theta q log(theta) + (1 - theta q) log(1 + (1 - theta) q / (1 - q))``, from Bernoulli(q) to Bernoulli(theta q).
+    With q the probability of the wrong classes, a row's cost is the Kullback-Leibler divergence from Bernoulli(q) to
+    Bernoulli(theta q). It and its slope vanish at theta = 1, and its second derivative in theta,
+    ``q / theta + q² / (1 - theta q)``, is ``q / theta + q² / (1 - q)`` at most; integrated twice, that needs two sums, whatever
+    theta is, and is exact to second order. Where q is nearly one, the divergence itself is taken.
 
     Parameters
     ----------
+    weights : ndarray of shape (n, 1 or n_tasks)
     wrong : ndarray of shape (n, n_tasks)
-        q of each row.
+        q of each row; written over.
     theta : ndarray of shape (n_tasks,)
+        From 0 to 1.
     losses : callable
         ``losses(rows)``: values of some of the rows (an index array), which say more than q where it rounds to one.
 
     Returns
     -------
-    ndarray of shape (n, n_tasks)
+    ndarray of shape (n_tasks,)
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        grown = np.log1p((1 - theta) * (wrong / (1 - wrong)))
-    far = np.flatnonzero((wrong > 1 - 1e-6).any(axis=1))
-    if len(far):
-        grown[far] = np.logaddexp(np.log(np.maximum(theta, 1e-300)), _log(1 - theta) + losses(far))
-    divergence = theta * np.log(np.maximum(theta, 1e-300)) * wrong
-    divergence += (1 - theta * wrong) * grown
-    return np.maximum(divergence, 0, out=divergence)
+    far, rest = np.flatnonzero((wrong > SURE).any(axis=1)), 1 - theta
+    cost = weighted_sums(weights[far], _shrinking_cost(wrong[far], theta, losses(far))) if len(far) else 0.0
+    wrong[far] = 0
+    right, squares = 1 - wrong, np.square(wrong)
+    cost += (xlog1py(theta, -rest) + rest) * weighted_sums(weights, wrong)
+    return cost + np.square(rest) / 2 * weighted_sums(weights, np.divide(squares, right, out=squares))
+
+
+def _shrinking_cost(wrong, theta, losses):
+    """``theta q log(theta) + (1 - theta q) log(1 + (1 - theta) q / (1 - q))``, q being `wrong`; 1 - q by the loss."""
+    grown = np.logaddexp(np.log(np.maximum(theta, 1e-300)), _log(1 - theta) + losses)
+    return np.maximum(theta * np.log(np.maximum(theta, 1e-300)) * wrong + (1 - theta * wrong) * grown, 0)
 
 
 def _summed_log1p(x):

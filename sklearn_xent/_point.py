@@ -11,7 +11,7 @@ import numpy as np
 
 from sklearn_xent._linalg import EPS, Decoupled, SemiDefinite, Weighted, weighted_sums
 from sklearn_xent._line import Evaluation, Line
-from sklearn_xent._losses import shrinking_cost
+from sklearn_xent._losses import shrinking_bound
 from sklearn_xent._threads import SUM
 
 
@@ -117,13 +117,13 @@ class Point:
         return not self.objective.fit_intercept or bool(np.abs(self._evaluation.balance).max() < 1e-13)
 
     def scaled_dual_cost(self, theta):
-        """What the dual objective loses when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,)."""
+        """What the dual objective loses at most when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,)."""
         objective, of_all = self.objective, self._residuals
 
         def of_block(rows):
             loss, Z, residuals = objective.loss.rows(rows), self._Z[rows], of_all[rows]
-            cost = shrinking_cost(loss.wrong(residuals), theta, lambda far: loss.rows(far).values(Z[far], residuals[far]))
-            return weighted_sums(objective.weights[rows], cost)
+            wrong, weights = loss.wrong(residuals), objective.weights[rows]
+            return shrinking_bound(weights, wrong, theta, lambda far: loss.rows(far).values(Z[far], residuals[far]))
 
         return sum(objective.over_rows(of_block))
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sklearn_xent import losses
-from sklearn_xent._losses import Logistic, Softmax, shrinking_cost
+from sklearn_xent._losses import Logistic, Softmax, shrinking_bound
 
 LD = np.longdouble
 SCORES = np.array([-10_000.0, -800.0, -40.0, -3.0, -1e-9, 0.0, 1e-300, 0.5, 3.0, 40.0, 800.0, 10_000.0])
@@ -227,23 +227,28 @@ def test_divergence_is_that_of_the_probabilities(n_classes, size):
 
 @pytest.mark.parametrize("theta", [0.0, 1e-9, 0.3, 0.999, 1 - 1e-9, 1.0])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_the_cost_of_shrinking_is_that_of_the_probabilities(n_classes, theta):
-    """Also where the probability of the wrong classes rounds to one, or to nothing."""
+def test_the_cost_of_shrinking_is_bounded_by_little_more_than_it_is(n_classes, theta):
+    """By itself where the wrong classes are almost sure, also where their probability rounds to one, or to nothing."""
     z = np.concatenate([np.linspace(-45, 45, 181), [-800.0, 800.0]])
     loss = Logistic(np.full((len(z), 1), 1, dtype=np.int8)) if n_classes == 2 else Softmax(np.zeros(len(z), dtype=int), 3)
     Z = z[:, None] if n_classes == 2 else np.column_stack([0 * z, z, z - np.log(2)])
     shift = 0.0 if n_classes == 2 else np.log(1.5)
     q, right = exact_logistic(z + shift), exact_logistic(-z - shift)
-    residuals = loss.residuals(Z)
-    found = shrinking_cost(
-        loss.wrong(residuals), np.array([theta]), lambda rows: loss.rows(rows).values(Z[rows], residuals[rows])
-    )
-    theta = LD(theta)
+    values = loss.values(Z, loss.residuals(Z))
+
+    def bound(rows, weights):
+        wrong = loss.wrong(loss.residuals(Z))[rows]
+        return shrinking_bound(weights, wrong, np.array([theta]), lambda far: values[rows][far])[0]
+
+    found = np.array([bound([k], np.ones((1, 1))) for k in range(len(z))])
     with np.errstate(divide="ignore"):
-        grown = np.logaddexp(np.log(theta), np.log(1 - theta) - np.log(right))
-    expected = (theta * q * np.log(theta) if theta > 0 else 0) + (1 - theta * q) * grown
-    np.testing.assert_allclose(found[:, 0], np.maximum(expected, 0).astype(float), rtol=1e-9, atol=3e-15)
-    assert np.all(np.isfinite(found))
+        grown = np.logaddexp(np.log(LD(theta)), np.log(1 - LD(theta)) - np.log(right))
+    exact = np.maximum((theta * q * np.log(LD(theta)) if theta > 0 else 0) + (1 - theta * q) * grown, 0)
+    tight = np.where(q > 0.9, 1, 1 + 2.7 * (1 - theta))  # the third derivative at theta = 1, for q = 0.9
+    assert np.all(found >= exact.astype(float) * (1 - 1e-9) - 3e-15)
+    assert np.all(found <= exact.astype(float) * tight * (1 + 1e-9) + 3e-15)
+    weights = np.random.default_rng(0).random((len(z), 1))
+    assert bound(slice(None), weights) == pytest.approx(weights[:, 0] @ found, rel=1e-12)
 
 
 @pytest.mark.parametrize("l1", [0.0, 0.3, 2.0])
