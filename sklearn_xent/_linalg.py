@@ -17,7 +17,9 @@ def added_up(arrays):
 
 
 def weighted_sums(weights, values):
-    """Sum of each column of `values` (n, k) under weights (n, 1 or k)."""
+    """Sum of each column of `values` (n, k) under weights (n, 1 or k); one number in memory is multiplied once."""
+    if weights.strides[0] == 0:
+        return weights[0] * values.sum(axis=0)
     return np.dot(weights.T, values)[0] if weights.shape[1] == 1 else (weights * values).sum(axis=0)
 
 
