@@ -23,6 +23,13 @@ def weighted_sums(weights, values):
     return np.dot(weights.T, values)[0] if weights.shape[1] == 1 else (weights * values).sum(axis=0)
 
 
+def weighted_products(weights, values):
+    """Sums of products of the columns of `values` (n, k) under weights (n, 1), shape (k, k); BLAS halves those of one array."""
+    if weights.strides[0] == 0:
+        return weights[0] * np.dot(values.T, values)
+    return np.dot(values.T, weights * values)
+
+
 def weighted_counts(codes, weights, n_codes):
     """Total weight of the rows of each code; weights that are one number in memory are not read row by row."""
     if weights.strides == (0,):

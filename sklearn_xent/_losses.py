@@ -10,9 +10,10 @@ from scipy.linalg import helmert
 from scipy.special import xlog1py, xlogy
 
 from sklearn_xent._curvature import SeparableCurvature, SeparableTotal, SoftmaxCurvature, SoftmaxTotal
-from sklearn_xent._linalg import weighted_counts, weighted_sums
+from sklearn_xent._linalg import weighted_counts, weighted_products, weighted_sums
 
-SURE = 0.9  # probability of the wrong classes up to which its complement has all digits but one
+#: Probability of the wrong classes: from which on its complement has lost digits; from which on bounds of its square are loose.
+ROUNDED, LIKELY = 0.97, 0.9
 
 
 class Logistic:
@@ -186,7 +187,7 @@ class Softmax:
     def values(self, z, residuals):
         """Losses (n, 1) at scores `z`, their residuals given."""
         wrong = self.wrong(residuals)
-        losses, far = np.log1p(-np.minimum(wrong, SURE)), np.flatnonzero(wrong > SURE)
+        losses, far = np.log1p(-np.minimum(wrong, ROUNDED)), np.flatnonzero(wrong > ROUNDED)
         np.negative(losses, out=losses)
         if len(far):
             losses[far, 0] = self.rows(far)._values(z[far])
@@ -227,7 +228,7 @@ class Softmax:
     def total(self, weights, residuals):
         """Sum of the weighted second derivatives over the rows; sums of these are what `total_curvature` takes."""
         p = residuals + self.member
-        total = -np.dot(p.T, weights * p)
+        total = -weighted_products(weights, p)
         diagonal = np.einsum("kk->k", total)
         diagonal[:] = 0
         diagonal[:] = -total.sum(axis=1)  # rows sum to zero; nothing cancels
@@ -315,7 +316,7 @@ def shrinking_bound(weights, wrong, theta, losses):
     -------
     ndarray of shape (n_tasks,)
     """
-    far, rest = np.flatnonzero((wrong > SURE).any(axis=1)), 1 - theta
+    far, rest = np.flatnonzero((wrong > LIKELY).any(axis=1)), 1 - theta
     cost = weighted_sums(weights[far], _shrinking_cost(wrong[far], theta, losses(far))) if len(far) else 0.0
     wrong[far] = 0
     right, squares = 1 - wrong, np.square(wrong)
