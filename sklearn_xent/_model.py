@@ -133,21 +133,26 @@ class FactoredModel(_HessianModel):
         """Solve for a right-hand side of shape (n_outputs, n_features)."""
         x, kept = right.reshape(len(self.factors), -1).copy(), []
         for s, y, inverse in reversed(self.pairs):
-            share = inverse * np.sum(s * x, axis=1, keepdims=True)
+            share = inverse * _inner(s, x)
             x -= share * y
             kept.append(share)
         x = np.stack([factor.solve(b) for factor, b in zip(self.factors, x, strict=True)])
         for (s, y, inverse), share in zip(self.pairs, reversed(kept), strict=True):
-            x += (share - inverse * np.sum(y * x, axis=1, keepdims=True)) * s
+            x += (share - inverse * _inner(y, x)) * s
         return x.reshape(self.shape)
 
     def learn(self, step, change):
         """Take note that the Hessian took `step` to `change`."""
         s, y = (v.reshape(len(self.factors), -1) for v in (step, change))
-        bend = np.sum(s * y, axis=1, keepdims=True)
-        useful = bend > EPS * np.sqrt(np.sum(s * s, axis=1, keepdims=True) * np.sum(y * y, axis=1, keepdims=True))
+        bend = _inner(s, y)
+        useful = bend > EPS * np.sqrt(_inner(s, s) * _inner(y, y))
         inverse = np.divide(1, bend, out=np.zeros_like(bend), where=useful)
         self.pairs = [*self.pairs, (s, y, inverse)]  # copies of the model keep theirs
+
+
+def _inner(s, y):
+    """Inner product of each row of `s` with that of `y`, shape (n_blocks, 1); matmul is the fastest to call."""
+    return np.matmul(s[:, None], y[:, :, None])[:, 0]
 
 
 class ImplicitModel:
