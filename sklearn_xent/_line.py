@@ -53,7 +53,11 @@ class Line:
         if t == 0:
             return float(np.vdot(start.loss_gradient, self.D)) + objective.penalty.onset(start.W, self.D)
         weights, residuals = objective.weights, self._evaluation(t).residuals
-        loss = sum(objective.over_rows(lambda rows: np.vdot((weights[rows] * residuals[rows]).T, self._U[rows].T)))
+
+        def of_block(rows):
+            return np.vdot((weights[rows] * residuals[rows]).T, self._U[rows].T)
+
+        loss = sum(objective.over_rows(of_block, each=4 * SUM * len(self.D)))
         return float(loss) + objective.penalty.slope(start.W, self.D, t)
 
     def rises(self, t):
