@@ -320,7 +320,7 @@ def shrinking_bound(weights, wrong, theta, losses):
     cost = weighted_sums(weights[far], _shrinking_cost(wrong[far], theta, losses(far))) if len(far) else 0.0
     wrong[far] = 0
     right, squares = 1 - wrong, np.square(wrong)
-    cost += (xlog1py(theta, -rest) + rest) * weighted_sums(weights, wrong)
+    cost += (xlogy(theta, theta) + rest) * weighted_sums(weights, wrong)
     return cost + np.square(rest) / 2 * weighted_sums(weights, np.divide(squares, right, out=squares))
 
 

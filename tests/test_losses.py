@@ -225,7 +225,7 @@ def test_divergence_is_that_of_the_probabilities(n_classes, size):
     assert np.all(loss.divergence(loss.residuals(z), 0 * shift) == 0)
 
 
-@pytest.mark.parametrize("theta", [0.0, 1e-9, 0.3, 0.999, 1 - 1e-9, 1.0])
+@pytest.mark.parametrize("theta", [0.0, 1e-300, 1e-9, 0.3, 0.999, 1 - 1e-9, 1.0])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_cost_of_shrinking_is_bounded_by_little_more_than_it_is(n_classes, theta):
     """By itself where the wrong classes are almost sure, also where their probability rounds to one, or to nothing."""
