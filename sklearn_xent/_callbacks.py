@@ -15,8 +15,8 @@ except ImportError:
         return method
 
 
-class Tasks:
-    """A fit as callbacks see it: one task, with one task an iteration in it.
+class FitCallbacks:
+    """A fit as callbacks see it: one of their tasks, with one an iteration in it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Tasks:
     def begin(self, X, y, sample_weight, known):
         """Tell that the fit begins; returns what the solver calls after each iteration, None where nobody listens.
 
-        `known` are the fitted attributes that no iteration changes.
+        `known` are the fitted attributes that no iteration changes, `prior_shift_` among them.
         """
         if self.context is None:
             return None
@@ -43,17 +43,17 @@ class Tasks:
         self.context.call_on_fit_task_begin(**self.data)
         return self._iteration
 
-    def end(self, fitted):
-        """Tell that the fit is done, `fitted` being its attributes."""
+    def end(self):
+        """Tell that the fit is done; the estimator has its attributes itself."""
         if self.context is not None:
-            self.context.call_on_fit_task_end(**self.data, reconstruction_attributes=fitted)
+            self.context.call_on_fit_task_end(**self.data, reconstruction_attributes={})
 
     def _iteration(self, place):
         """Tell that an iteration is done; `place()` gives its coefficients and intercepts. Returns whether one asks to stop."""
 
         def fitted():
             coef, intercept = place()
-            return self.known | {"coef_": coef, "intercept_": intercept}
+            return self.known | {"coef_": coef, "intercept_": intercept + self.known["prior_shift_"]}
 
         task = self.context.subcontext(task_name="iteration")
         task.call_on_fit_task_begin(**self.data)

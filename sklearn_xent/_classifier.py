@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xent import _targets
-from sklearn_xent._callbacks import FRAMES, CallbackSupportMixin, Tasks, with_callbacks
+from sklearn_xent._callbacks import FRAMES, CallbackSupportMixin, FitCallbacks, with_callbacks
 from sklearn_xent._certificate import has_minimum
 from sklearn_xent._checks import check_integer
 from sklearn_xent._data import checked_to_fit
@@ -206,10 +206,10 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
             If there is no penalty and the classes are separated; names the features that do it.
         """
         solver, random_state = check_params(self)
-        tasks = Tasks(self, int(self.max_iter))
+        callbacks = FitCallbacks(self, int(self.max_iter))
         before = self.__dict__.copy()
         try:
-            interruption = self._fit(X, y, sample_weight, solver, random_state, tasks)
+            interruption = self._fit(X, y, sample_weight, solver, random_state, callbacks)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -219,7 +219,7 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         self._warn_unless_converged()
         return self
 
-    def _fit(self, X, y, sample_weight, solver, random_state, tasks):
+    def _fit(self, X, y, sample_weight, solver, random_state, callbacks):
         X, y, targets = self._check_data(X, y, sample_weight)
         multinomial = self.multi_class == "multinomial" and len(targets.classes) > 2
         shift = prior_shift(targets, self.prior_correction, self.prior, multinomial)
@@ -227,7 +227,8 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         design = as_design(X)
         with team_for(design, targets.loss.n_outputs):
             objective = self._objective(design, targets, penalty)
-            watch = tasks.begin(X, y, sample_weight, {"classes_": targets.classes, "_multinomial": multinomial})
+            known = {"classes_": targets.classes, "_multinomial": multinomial, "prior_shift_": shift}
+            watch = callbacks.begin(X, y, sample_weight, known)
             solver = solver.chosen(objective)
             solution = solver.minimise(
                 objective,
@@ -253,7 +254,7 @@ class CrossEntropyClassifier(VersionedPickle, CallbackSupportMixin, LinearPredic
         self.status_ = (status if self.separation_ is None else Status.SEPARATED).value
         self.history_ = solution.history
         self._terms = Terms.of(self, X.shape[0], targets, solution)
-        tasks.end({})
+        callbacks.end()
         return interruption
 
     def _check_data(self, X, y, sample_weight):

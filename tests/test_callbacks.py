@@ -120,3 +120,20 @@ def test_progress_is_shown_inside_a_grid_search(capsys):
     search = GridSearchCV(CrossEntropyClassifier(), {"C": [0.1, 1.0]}, cv=2)
     search.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(X, y)
     assert "CrossEntropyClassifier" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("multi_class", ["ovr", "multinomial"])
+@pytest.mark.parametrize("correction", [{"prior_correction": True}, {"prior": {0: 0.9, 1: 0.06, 2: 0.04}}], ids=str)
+def test_callbacks_see_probabilities_of_the_population(correction, multi_class):
+    class Watcher(Recorder):
+        def on_fit_task_end(self, estimator, context, *, X, y, metadata, fitted_estimator):
+            self.values.append(fitted_estimator.predict_proba(X))
+            return False
+
+    X, y, weights = reference.make_problem(3)
+    watcher = Watcher()
+    fit = CrossEntropyClassifier(multi_class=multi_class, class_weight="balanced", **correction).set_callbacks(watcher)
+    assert np.abs(fit.fit(X, y, weights * np.array([1, 3, 9])[y]).prior_shift_).max() > 1
+    *_, last, final = watcher.values
+    np.testing.assert_array_equal(final, fit.predict_proba(X))
+    np.testing.assert_allclose(last, final, atol=1e-3)
