@@ -5,7 +5,8 @@ score produces ``log(0)``.
 """
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax
+from scipy.special import expit, log_expit
+from scipy.special import log_softmax as _log_softmax
 from scipy.special import softmax as _softmax
 
 from sklearn_xent._losses import Softmax
@@ -95,8 +96,7 @@ def logistic_derivative(z):
 def logistic_cross_entropy(z, t):
     """Binary cross-entropy of scores `z` against targets `t`.
 
-    ``-t log(logistic(z)) - (1 - t) log(1 - logistic(z))``, computed as
-    ``log(1 + exp(-|z|)) + max(z, 0) - t z``, in nats.
+    ``-t log(logistic(z)) - (1 - t) log(logistic(-z))``, in nats, of which `log_logistic` loses no digit.
 
     Parameters
     ----------
@@ -200,6 +200,28 @@ def softmax(z):
     array([[0., 0., 1.]])
     """
     return _softmax(_floating(z), axis=-1)
+
+
+def log_softmax(z):
+    """Logarithm of the softmax over the last axis, finite at every finite score.
+
+    Parameters
+    ----------
+    z : array_like of shape (..., n_classes)
+        Scores (logits).
+
+    Returns
+    -------
+    ndarray of the shape of `z`
+        ``log(softmax(z))``.
+
+    Examples
+    --------
+    >>> from sklearn_xent.losses import log_softmax
+    >>> log_softmax([[0.0, 10000.0]])
+    array([[-10000.,      0.]])
+    """
+    return _log_softmax(_floating(z), axis=-1)
 
 
 def softmax_cross_entropy(z, y):

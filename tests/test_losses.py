@@ -53,6 +53,9 @@ def test_logistic_gradient_is_probability_minus_target(z, t):
 def test_softmax_is_finite_and_consistent(z, label):
     y = np.full(len(z), label)
     p = losses.softmax(z)
+    rows = np.vstack([z, z[:, ::-1]])  # each by itself
+    np.testing.assert_allclose(np.exp(losses.log_softmax(rows)), losses.softmax(rows), rtol=1e-13)
+    assert np.isfinite(losses.log_softmax(rows)).all()
     np.testing.assert_allclose(p.sum(axis=1), 1)
     loss = losses.softmax_cross_entropy(z, y)
     assert np.all(np.isfinite(loss))
