@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 
+from benchmarks.measure import PRECISIONS
+
 #: Okabe and Ito's colours, which the colour-blind tell apart; markers tell the rest.
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#999999")
 MARKERS = "os^Dv"
@@ -28,7 +30,7 @@ def draw(result, path):
             axes.loglog(*_ladder(outcome), label=outcome.name, linewidth=1.5, markersize=5, **style)
     seconds, excess = _descent(result)
     axes.loglog(seconds, excess, color="black", linewidth=3.5, marker="o", markersize=4, label="ours", zorder=5)
-    for precision in (1e-4, 1e-8):
+    for precision in PRECISIONS:
         axes.axhline(precision, color="0.8", linewidth=1, zorder=0)
     axes.set_xlabel("seconds")
     axes.set_ylabel("relative suboptimality")

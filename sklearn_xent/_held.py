@@ -42,7 +42,7 @@ def held_log_likelihood(model, j, value, ridge):
         model.fit_intercept,
         offset=design.dot(direction),
     )
-    solution = Auto().chosen(objective).minimise(objective, Controls(tol=TOL))
+    solution = Auto().minimise(objective, Controls(tol=TOL))
     if solution.interruption:
         raise solution.interruption
     return -total * solution.value - ridge / 2 * value**2

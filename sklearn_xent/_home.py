@@ -1,4 +1,4 @@
-"""What every home of the data matrix has: its shape, how often it was read, and the moments of its columns.
+"""What every home of the data matrix has: its shape, how often it was read, moments and Gram matrices of its columns.
 
 `Meter` counts reads: one `dot` and one `tdot` make a pass.
 """
@@ -28,7 +28,7 @@ class Meter:
 
 
 class Design:
-    """What dense and sparse homes share: shape, meter, and the moments.
+    """What dense and sparse homes share: shape, meter, moments and Gram matrices.
 
     Parameters
     ----------
@@ -47,7 +47,6 @@ class Design:
         self.meter = Meter() if meter is None else meter
 
     gram_cost = 0.0135  # nanoseconds a multiplication in a Gram matrix of dense rows
-    origin = 0.0  # what was subtracted from every row
 
     def per_number(self, n_outputs):
         """Nanoseconds that a product with so many vectors takes, about, for each stored number."""

@@ -1,4 +1,4 @@
-"""What the rows tell of the coefficients at a fit: curvature, scores, and the covariances made of them.
+"""What the rows tell of the coefficients at a fit: curvature, gradients, and the covariances made of them.
 
 Parameters are, for each free output k, an intercept (if there is one) and a coefficient a column, such that the row's scores
 are ``a_i @ theta_k`` with ``a_i = (1, x_i)``. For softmax the free outputs are the contrasts of all classes but the first
@@ -82,21 +82,21 @@ def information(rows, curvature, weights):
     return total.reshape(n_outputs * q, n_outputs * q)
 
 
-def scores(rows, residuals):
-    """Yield blocks of rows (slices) and their scores, ``r_i ⊗ a_i`` of shape (n_rows, n_outputs * width)."""
+def row_gradients(rows, residuals):
+    """Yield blocks of rows (slices) and the gradients of their losses, ``r_i ⊗ a_i`` of shape (n_rows, n_outputs * width)."""
     for block, A in rows.blocks(residuals.shape[1]):
         yield block, (residuals[block, :, None] * A[:, None, :]).reshape(len(A), -1)
 
 
 def outer_products(rows, residuals, weights):
-    """Sum of the outer products of the rows' scores, each times its weight."""
-    return sum(S.T @ (S * weights[block, None]) for block, S in scores(rows, residuals))
+    """Sum of the outer products of the rows' gradients, each times its weight."""
+    return sum(S.T @ (S * weights[block, None]) for block, S in row_gradients(rows, residuals))
 
 
 def group_sums(rows, residuals, groups):
-    """Sums of the scores over the rows of each group, shape (n_groups, n_outputs * width)."""
+    """Sums of the gradients over the rows of each group, shape (n_groups, n_outputs * width)."""
     sums = np.zeros((groups.max() + 1, residuals.shape[1] * rows.width))
-    for block, S in scores(rows, residuals):
+    for block, S in row_gradients(rows, residuals):
         np.add.at(sums, groups[block], S)
     return sums
 

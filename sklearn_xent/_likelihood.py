@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax
 
 from sklearn_xent._design import as_design
-from sklearn_xent._information import Rows, group_sums, information, inverse, outer_products, scores
+from sklearn_xent._information import Rows, group_sums, information, inverse, outer_products, row_gradients
 
 MOST_STEPS = 4
 EXACT, NEAR = 1e-9, 0.5  # standard errors from the optimum: where steps end, and beyond which a fit is not moved
@@ -85,7 +85,7 @@ class Likelihood:
         """Information and gradient of the penalised likelihood, in the scaled columns."""
         units = np.append(np.zeros(self.fit_intercept), np.square(rows.scale)) * ridge
         scaled = self.coef / np.where(rows.scale > 0, rows.scale, 1) * units[self.fit_intercept :]
-        gradient = sum(S.sum(axis=0) for _, S in scores(rows, self._residuals() * weights[:, None]))
+        gradient = sum(S.sum(axis=0) for _, S in row_gradients(rows, self._residuals() * weights[:, None]))
         gradient += np.hstack([np.zeros((len(self.labels), self.fit_intercept)), self._coupling @ scaled]).ravel()
         return information(rows, self._curvatures(), weights) + np.kron(self._coupling, np.diag(units)), gradient
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from sklearn_xent._threads import SUM
 
+RISEN = 1 + 1e-10  # times an objective is above it beyond rounding
+
 
 @dataclass(eq=False)
 class Evaluation:
@@ -51,7 +53,7 @@ class Line:
         """Derivative of the objective at t; with an l1 penalty, from the left (at 0: from the right)."""
         start, objective = self.start, self.start.objective
         if t == 0:
-            return float(np.vdot(start.loss_gradient, self.D)) + objective.penalty.onset(start.W, self.D)
+            return float(np.vdot(start.loss_gradient, self.D)) + objective.penalty.slope(start.W, self.D, 0)
         weights, residuals = objective.weights, self._evaluation(t).residuals
 
         def of_block(rows):
@@ -64,7 +66,7 @@ class Line:
         """Whether the objective at t is above where the line starts, beyond rounding."""
         start, residuals = self.start, self._evaluation(t).residuals
         value = start.objective.value(start.W + t * self.D, lambda rows: self._scores(rows, t), residuals)
-        return value > start.value * (1 + 1e-10)
+        return value > start.value * RISEN
 
     def point(self, t):
         """Return the `Point` at t, where the line ends: its scores take the memory of their change."""

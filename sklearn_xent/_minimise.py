@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn_xent._certificate import Certificate
 from sklearn_xent._collinear import minimum_norm
 
 ROUNDING = 8 * np.finfo(float).eps
+MOST_TRIALS = 40  # of a line search, before the last step that descended is taken
 
 
 class Status(StrEnum):
@@ -71,7 +72,6 @@ class Controls:
     max_iter: int = 1000
     verbose: int = 0
     watch: Callable | None = None
-    history: dict = field(default_factory=lambda: {"objective": [], "gap": [], "passes": [], "seconds": []})
 
 
 class Monitor:
@@ -95,6 +95,7 @@ class Monitor:
         self.status, self.gap, self.interruption = None, np.inf, None
         self.best, self.best_gap, self._best_at = None, np.inf, 0
         self.n_iter = -1
+        self.history = {"objective": [], "gap": [], "passes": [], "seconds": []}
         self._lowest, self.idle = np.inf, 0
         self._floor = 0.0  # cross-entropy and penalty are never negative
         self._noted = 0  # how many iterates, the first ones, were not certified
@@ -149,7 +150,7 @@ class Monitor:
 
     def resume(self, solution):
         """Go on from a run on the same problem in other coordinates."""
-        history, before = self.controls.history, time.perf_counter() - self._started - solution.history["seconds"][-1]
+        history, before = self.history, time.perf_counter() - self._started - solution.history["seconds"][-1]
         for name, values in solution.history.items():
             history[name] += [before + value for value in values] if name == "seconds" else values
         self.n_iter = len(history["gap"]) - 1
@@ -166,7 +167,7 @@ class Monitor:
     def interrupt(self, interruption):
         """The user has had enough: the best point so far is the answer."""
         self.status, self.interruption = Status.INTERRUPTED, interruption
-        lines = self.controls.history.values()
+        lines = self.history.values()
         complete = min(map(len, lines))
         for values in lines:  # it may have come in the middle of a line
             del values[complete:]
@@ -179,7 +180,7 @@ class Monitor:
         gap = min(gap, self._above(point.value))
         if gap <= self.best_gap:
             self.best, self.best_gap, self._best_at = point, gap, self.n_iter
-            for values in self.controls.history.values():
+            for values in self.history.values():
                 values.pop()
             self._record(point.value, gap)
         if gap <= self.target:
@@ -197,7 +198,7 @@ class Monitor:
             self.status = Status.CONVERGED
         elif self.status == Status.CONVERGED:
             self.status = Status.STALLED
-        gaps, values = self.controls.history["gap"], self.controls.history["objective"]
+        gaps, values = self.history["gap"], self.history["objective"]
         for k in range(min(self._noted, len(gaps))):
             gaps[k] = min(gaps[k], self._above(values[k]))
         if self._best_at < len(gaps):  # an interrupt may have come before the best was written down
@@ -214,7 +215,7 @@ class Monitor:
             target=self.target,
             n_iter=max(self.n_iter, 1),
             n_passes=objective.n_passes,
-            history=self.controls.history,
+            history=self.history,
             interruption=self.interruption,
             point=point,
             curvature=self.certificate.curvature,
@@ -232,11 +233,11 @@ class Monitor:
         seconds = time.perf_counter() - self._started
         entry = {"objective": value, "gap": gap, "passes": self.objective.n_passes, "seconds": seconds}
         for name, value in entry.items():
-            self.controls.history[name].append(value)
+            self.history[name].append(value)
 
     def _report(self):
         if self.controls.verbose:
-            passes, value, gap = (self.controls.history[name][-1] for name in ("passes", "objective", "gap"))
+            passes, value, gap = (self.history[name][-1] for name in ("passes", "objective", "gap"))
             print(f"{self.n_iter:5d}  passes {passes:8.1f}  objective {value:.12g}  gap {gap:.3g}")
 
 
@@ -254,7 +255,7 @@ def iterate(point, step, monitor):
             return
 
 
-def line_search(line, flatness, longest=np.inf, max_trials=40):
+def line_search(line, flatness, longest=np.inf):
     """A step length with an approximate Wolfe slope, or None if the direction does not descend beyond rounding.
 
     Slopes decide, so that it works down to rounding (Hager & Zhang 2005, SIAM J. Optimization 16, section 4): accepted is
@@ -267,7 +268,7 @@ def line_search(line, flatness, longest=np.inf, max_trials=40):
         return None
     low, high, side = (0.0, first), (np.inf, np.inf), 0
     t = 1.0
-    for _ in range(max_trials):
+    for _ in range(MOST_TRIALS):
         slope = line.slope(t)
         if abs(slope) <= -flatness * first and (slope <= 0 or not line.rises(t)):
             return t

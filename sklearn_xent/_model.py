@@ -1,9 +1,9 @@
-"""Newton's quadratic model with an l1 term: ``<g, x - w> + <x - w, A (x - w)> / 2 + sum l1 |x|``.
+"""Newton's quadratic model, and its minimum with an l1 term: ``<g, x - w> + <x - w, A (x - w)> / 2 + sum l1 |x|``.
 
-Accelerated proximal gradient in the metric of A's diagonal finds the face (zeros and signs) of the minimiser; a Newton
-step on the face lands on it. Where collinear columns leave the model flat there, a walk leads to a smaller face. The
-model is explicit (`ExplicitModel`) or an operator (`ImplicitModel`); both answer `product`, `diagonal` and `solve` on a
-face.
+`FactoredModel` answers `solve`, which is all where there is no l1 term. With one, accelerated proximal gradient in the
+metric of A's diagonal finds the face (zeros and signs) of the minimiser; a Newton step on the face lands on it. Where
+collinear columns leave the model flat there, a walk leads to a smaller face. That model is explicit (`ExplicitModel`) or
+an operator (`ImplicitModel`); both answer `product`, `diagonal` and `solve` on a face.
 """
 
 from functools import cached_property
@@ -65,9 +65,8 @@ class ExplicitModel(_HessianModel):
         """Hessian times `v`."""
         return np.matmul(self.blocks, self._by_block(v)[:, :, None]).reshape(self.shape)
 
-    def solve(self, right, face=None, most=None):
-        """Solve on the coordinates in `face` (all, if None), the others staying zero; `most` is for operators."""
-        face = np.ones(self.shape, dtype=bool) if face is None else face
+    def solve(self, right, face, most=None):
+        """Solve on the coordinates in `face`, the others staying zero; `most` is for operators."""
         x = np.zeros_like(self._by_block(right))
         for k, (block, b, used) in enumerate(zip(self.blocks, self._by_block(right), self._by_block(face), strict=True)):
             if used.all():

@@ -104,7 +104,7 @@ class Objective:
         return self.loss.smoothness * norm + self.penalty.l2.max(initial=0)
 
     def gram(self, weights, n_weights):
-        """Weighted Gram matrices and sums of the columns in this objective's units; see `Dense.gram`.
+        """Weighted Gram matrices and sums of the columns in this objective's units; see `Design.gram`.
 
         Centring matters only where a column's mean dwarfs its spread, scaling only where squares could leave the range of
         floating point; both cost a copy of each block, so they are left out elsewhere.
@@ -247,10 +247,14 @@ class Objective:
         coupled = self.shape[0] // self.n_blocks
         return self.n_blocks * max(1, coupled * (coupled - 1) // 2)
 
+    def affords(self, numbers):
+        """Whether so many numbers take no more memory than X does (or a hundred megabytes)."""
+        return numbers <= max(self.design.size, 12_500_000)
+
     @property
     def small_hessian(self):
-        """Whether forming the Hessian takes no more memory than X does (or a hundred megabytes)."""
-        return self.hessian_numbers <= max(self.design.size, 12_500_000)
+        """Whether the memory affords forming the Hessian."""
+        return self.affords(self.hessian_numbers)
 
     @property
     def hessian_numbers(self):

@@ -50,19 +50,13 @@ class ElasticNet:
             return float(ridge if self.smooth else ridge + (self.l1 * np.abs(w)).sum())
 
     def slope(self, w, d, t):
-        """Derivative of ``value(w + t d)`` in t, from the left (t > 0): the one that a line search must not overshoot."""
+        """Derivative of ``value(w + t d)`` in t: from the left, which a line search must not overshoot; at 0 from the right."""
         x = w + t * d
         ridge = float(np.vdot(self.l2 * x, d))
         if self.smooth:
             return ridge
-        return ridge + float((self.l1 * np.where(x != 0, np.sign(x), -np.sign(d)) * d).sum())
-
-    def onset(self, w, d):
-        """Derivative of ``value(w + t d)`` at t = 0, from the right."""
-        ridge = float(np.vdot(self.l2 * w, d))
-        if self.smooth:
-            return ridge
-        return ridge + float((self.l1 * np.where(w != 0, np.sign(w), np.sign(d)) * d).sum())
+        beside = np.sign(d) if t == 0 else -np.sign(d)  # sign on that side of what is zero at t
+        return ridge + float((self.l1 * np.where(x != 0, np.sign(x), beside) * d).sum())
 
     def steepest(self, w, gradient):
         """Minimum-norm subgradient of loss + penalty at `w`, given the gradient of the loss."""

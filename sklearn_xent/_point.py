@@ -14,6 +14,8 @@ from sklearn_xent._line import Evaluation, Line
 from sklearn_xent._losses import shrinking_bound
 from sklearn_xent._threads import SUM
 
+BALANCED = 1e-13  # sum of weighted residuals that counts as zero; their weights sum to one
+
 
 class Point:
     """A place W with its optimal intercept; keeps the scores where the rows live, computes the rest when asked.
@@ -95,6 +97,11 @@ class Point:
         """
         return self.pull_back(self.objective)
 
+    @property
+    def smooth_gradient(self):
+        """Gradient of loss and ridge, whatever the l1 penalty."""
+        return self.loss_gradient + self.objective.penalty.l2 * self.W
+
     @cached_property
     def gradient(self):
         """Gradient of loss and ridge; with an l1 penalty, the minimum-norm subgradient."""
@@ -114,7 +121,7 @@ class Point:
     @property
     def dual_feasible(self):
         """Whether the weighted residuals sum to zero: so, unless the scores are too wild for the intercept's search."""
-        return not self.objective.fit_intercept or bool(np.abs(self._evaluation.balance).max() < 1e-13)
+        return not self.objective.fit_intercept or bool(np.abs(self._evaluation.balance).max() < BALANCED)
 
     def scaled_dual_cost(self, theta):
         """What the dual objective loses at most when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,)."""
@@ -330,13 +337,12 @@ class Point:
 
     def of_rows(self, rows):
         """Return this place as some of the rows see it (an index array), with their own weights: no more than its curvature."""
-        part, objective = copy(self), self.objective.of_rows(rows, 1.0)
+        objective = self.objective.of_rows(rows, 1.0)
         residuals = self.residuals(rows)
         total = objective.loss.total_curvature(objective.loss.total(objective.weights, residuals))
         evaluation = Evaluation(residuals, weighted_sums(objective.weights, residuals), total)
-        part.objective, part._Z, part._evaluation = objective, self._Z[rows], evaluation
-        for name in ("value", "gradient", "loss_gradient", "hessian_diagonal", "_kept_curvature"):
-            part.__dict__.pop(name, None)
+        part = self._seen_by(objective, _Z=self._Z[rows], _evaluation=evaluation)
+        part.__dict__.pop("_kept_curvature", None)
         return part
 
     def without_data(self):
@@ -348,22 +354,21 @@ class Point:
 
     def restrict(self, columns, objective):
         """Return this place, seen by the `objective` of some of the columns; scores stay as they are."""
-        part = copy(self)
-        part.objective, part.W = objective, self.W[:, columns]
-        for name in ("value", "gradient", "hessian_diagonal"):
-            part.__dict__.pop(name, None)
-        part.loss_gradient = self.loss_gradient[:, columns]
-        return part
+        return self._seen_by(objective, W=self.W[:, columns], loss_gradient=self.loss_gradient[:, columns])
 
     def with_part(self, columns, part):
         """Return the point whose coefficients of some columns, intercept and scores are those of `part`; invert `restrict`."""
         W = self.W.copy()
         W[:, columns] = part.W
-        whole = copy(part)
-        whole.objective, whole.W = self.objective, W
+        return part._seen_by(self.objective, W=W)
+
+    def _seen_by(self, objective, **changed):
+        """Return a copy under another objective: what was computed of the columns is forgotten, the rows' curvature kept."""
+        other = copy(self)
         for name in ("value", "gradient", "loss_gradient", "hessian_diagonal"):
-            whole.__dict__.pop(name, None)
-        return whole
+            other.__dict__.pop(name, None)
+        other.__dict__.update(changed, objective=objective)
+        return other
 
     def moved(self, step, tangent, Z, evaluation):
         """Return the point at ``W + step``, given its scores at the intercept ``b + tangent``, which it keeps."""

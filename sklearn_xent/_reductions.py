@@ -1,7 +1,8 @@
 """Smaller or better-posed problems with the same optimum, and the way back.
 
-`standardised`: units in which every column has a second moment near one. `working_set`: the columns to work on next under an
-l1 penalty; `Screen`: the ones to look at.
+`standardised`: units in which every column has a second moment near one. `sample`: some of the rows, that stand for all.
+`Rotation`: the coordinates of the rows, where these are few. Under an l1 penalty `working_set`: the columns to work on next;
+`likely`: those that a sample cannot rule out; `Screen`: those to look at; `Nest`: where copies of them come from.
 """
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn_xent._penalty import ElasticNet
 SAFE = 1 - 1e-6  # of an l1 strength: slopes are off by rounding
 STANDARD_ERRORS = 2  # by so many a slope of a sample is likely to be off
 WIDE = 1.1  # a copy of so many times the columns that are asked for is taken as it is
+GROWTH, LEAST = 4, 100  # of a working set: times the support, and columns; measured
 RARE = 0.1  # share of its second moment up to which a column is missing from a sample
 
 
@@ -126,7 +128,7 @@ class Rotation:
         return self.whole.pull_back(self.whole.design, combination) * np.square(self.units)
 
 
-def working_set(point, growth=4, least=100):
+def working_set(point):
     """Columns to work on under an l1 penalty: the support, and the strongest violators of optimality.
 
     The support grows by a factor at a time (Johnson & Guestrin 2015, "Blitz"; Massias, Gramfort & Salmon 2018, "Celer").
@@ -138,7 +140,7 @@ def working_set(point, growth=4, least=100):
     """
     support = (point.W != 0).any(axis=0)
     violation = np.max(np.abs(point.gradient), axis=0)
-    limit = max(growth * np.count_nonzero(support), least)
+    limit = max(GROWTH * np.count_nonzero(support), LEAST)
     violators = np.flatnonzero((violation > 0) & ~support)
     room = limit - np.count_nonzero(support)
     if len(violators) > room:

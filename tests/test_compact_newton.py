@@ -65,7 +65,7 @@ def test_an_interrupt_between_iterates_keeps_the_last_and_certifies_it(monkeypat
 
 def test_an_interrupt_in_the_first_line_of_the_history_changes_nothing(monkeypatch):
     def interrupting(self, *_):
-        self.controls.history["objective"].append(0.0)
+        self.history["objective"].append(0.0)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sklearn_xent._minimise.Monitor._record", interrupting)

@@ -9,10 +9,13 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_xent import CrossEntropyClassifier
-from sklearn_xent._minimise import line_search
+from sklearn_xent import CrossEntropyClassifier, _targets
+from sklearn_xent._design import as_design
+from sklearn_xent._minimise import Controls, line_search
+from sklearn_xent._objective import Objective
+from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._point import Point
-from sklearn_xent.solvers import SOLVERS, GradientDescent, StochasticGradientDescent, newton_cg
+from sklearn_xent.solvers import SOLVERS, GradientDescent, Newton, StochasticGradientDescent, newton_cg
 
 PENALTIES = {"ridge": {}, "lasso": {"l1_ratio": 1.0}, "elastic net": {"l1_ratio": 0.5}, "none": {"C": np.inf}}
 FIRST_ORDER = {"gd": GradientDescent(momentum="nesterov"), "sgd": StochasticGradientDescent(batch_size=4, n_epochs=200)}
@@ -205,3 +208,14 @@ def test_line_searches_end_wherever_and_however_abruptly_the_slope_turns(place, 
     t = line_search(line, 1 / 8)
     assert 0.9 * place < t
     assert not line.rises(t)
+
+
+def test_controls_may_be_used_twice():
+    X, y, weights = problem("binary")
+    targets = _targets.encode(y, weights, None, "ovr")
+    objective = Objective(
+        as_design(X), targets.loss, targets.weights, ElasticNet.from_C(1.0, 0.0, targets.total, X.shape[1]), True
+    )
+    controls = Controls()
+    first, second = (Newton().minimise(objective, controls) for _ in range(2))
+    assert len(second.history["gap"]) == len(first.history["gap"]) == first.n_iter + 1

@@ -7,6 +7,8 @@ from sklearn_xent._minimise import Controls, Monitor
 from sklearn_xent._reductions import standardised
 from sklearn_xent._threads import team_for
 
+DIVERGED = 1e100  # objective beyond which steps of a given length were too long
+
 
 class Solver(BaseEstimator):
     """A way to minimise an objective. Parameters follow scikit-learn: `get_params`, `set_params`, `clone`.

@@ -9,13 +9,14 @@ from sklearn_xent.solvers.newton import Newton, rotates
 from sklearn_xent.solvers.newton_cg import NewtonCG
 from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
 
+LARGEST_ORDER, MOST_PAIRS = 2500, 250  # of a Hessian's blocks: factors in memory and seconds, beside X's
 MANY_COLUMNS, FEW = 50, 0.25  # from so many columns on, rows that hold up to this share of them hold few
 WEAK = 1e-3  # strength of a ridge, in units of a row's loss, below which conjugate gradients take long
 MOST = 25  # passes, beyond which conjugate gradients are tried before a Hessian is formed
 MOST_SCATTERED = 10  # the same where rows hold few of many columns: these are less correlated
 MANY_CLASSES = 6  # of a softmax, from which on that holds for it too
 TRIAL = 50  # passes that conjugate gradients have at least where rows hold few: theirs cost less than an iteration's
-USUAL = 1e-6  # tolerance
+ASSUMED = 1e-6  # tolerance: the choice depends on the data and the penalty alone, whatever `tol` is
 
 
 class Auto(Solver):
@@ -50,7 +51,7 @@ class Auto(Solver):
             return CompactNewton()
         smooth, scattered = objective.penalty.smooth, _scattered(objective)
         n_rows, n_features = objective.design.shape
-        small = objective.hessian_order <= 2500 and objective.n_pairs <= 250 and objective.small_hessian
+        small = objective.hessian_order <= LARGEST_ORDER and objective.n_pairs <= MOST_PAIRS and objective.small_hessian
         if small and n_features <= 2 * n_rows:
             plan, passes, more = _plan(objective)
             dear = passes > _most_passes(objective, scattered)
@@ -85,8 +86,8 @@ def _most_passes(objective, scattered):
 
 
 def _plan(objective):
-    """How `SubsampledNewton` would go about it at a usual tolerance; what that and one Hessian more cost in passes."""
+    """How `SubsampledNewton` would go about it at a tolerance of `ASSUMED`; what that and one Hessian more cost in passes."""
     costs, n_rows, value = Costs(objective), objective.design.shape[0], objective.constant_value
-    plan = costs.plan(n_rows, value, max(USUAL * value, 1e-14))  # weights may leave no loss at all
+    plan = costs.plan(n_rows, value, max(ASSUMED * value, 1e-14))  # weights may leave no loss at all
     one_pass = costs.one_pass(n_rows)
     return plan, plan.cost / one_pass, costs.hessian(n_rows) / one_pass

@@ -7,6 +7,7 @@ from scipy import linalg
 
 from sklearn_xent._costs import OVERHEAD, Costs
 from sklearn_xent._linalg import EPS, LOST, weighted_sums
+from sklearn_xent._line import RISEN
 from sklearn_xent._minimise import line_search
 from sklearn_xent._model import FactoredModel
 from sklearn_xent._point import Point
@@ -51,7 +52,7 @@ class CompactNewton(Newton):
                 super()._run(end if end.value <= first else point, monitor, random_state)
                 return
         except KeyboardInterrupt as interruption:
-            if monitor.best is not None or not monitor.controls.history["gap"]:
+            if monitor.best is not None or not monitor.history["gap"]:
                 raise
             monitor.interrupt(interruption)
         last = objective.at(*descent.coefficients())
@@ -218,4 +219,4 @@ class _Line:
 
     def rises(self, t):
         """Whether the objective at t is above where the line starts, beyond rounding."""
-        return self.place(t).value > self.start.value * (1 + 1e-10)
+        return self.place(t).value > self.start.value * RISEN

@@ -5,7 +5,7 @@ import numpy as np
 from sklearn_xent._checks import check_real_or
 from sklearn_xent._minimise import iterate
 from sklearn_xent._penalty import soft_threshold
-from sklearn_xent.solvers._base import Solver
+from sklearn_xent.solvers._base import DIVERGED, Solver
 
 
 class GradientDescent(Solver):
@@ -42,11 +42,11 @@ class GradientDescent(Solver):
         threshold = size * objective.penalty.l1
 
         def step(point):
-            descent = size * (point.loss_gradient + objective.penalty.l2 * point.W)
+            descent = size * point.smooth_gradient
             W = rule(point.W, descent, threshold)
             following = point.along(W - point.W).point(1.0)
             # A given step may be too long: then the iterates grow without bound, and there is nothing to go on with.
-            return following if following.value < 1e100 else None
+            return following if following.value < DIVERGED else None
 
         with np.errstate(over="ignore", invalid="ignore"):
             iterate(point, step, monitor)

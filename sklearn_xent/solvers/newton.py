@@ -92,12 +92,12 @@ def _operator(point):
 
 
 def _model(point):
-    """Explicit where that is worth the passes that products with an operator would cost."""
+    """Factored where all is smooth; else explicit, where that is worth the passes that products with an operator would cost."""
     objective = point.objective
-    costs, n_rows = Costs(objective), objective.design.shape[0]
-    cheap = objective.small_hessian and costs.hessian(n_rows) < objective.design.usual_products * costs.one_pass(n_rows)
     if objective.penalty.smooth:
         return FactoredModel.at(point)
+    costs, n_rows = Costs(objective), objective.design.shape[0]
+    cheap = objective.small_hessian and costs.hessian(n_rows) < objective.design.usual_products * costs.one_pass(n_rows)
     return ExplicitModel.at(point) if cheap else _operator(point)
 
 

@@ -79,7 +79,7 @@ class _Averaged:
     def __init__(self, objective):
         costs, n_rows, (n_outputs, n_features) = Costs(objective), objective.design.shape[0], objective.shape
         price = costs.averaged_hessian(n_rows) / costs.one_pass(n_rows)
-        small = n_outputs * n_features**2 <= max(objective.design.size, 12_500_000)
+        small = objective.affords(n_outputs * n_features**2)
         self.price = price if costs.averages and small and price < WORTH_PASSES else np.inf
         self.solve, self.made = None, objective.n_passes
 

@@ -69,7 +69,7 @@ class _Variables:
 
     def _exact(self, x):
         point, penalty = self.at(x), self.objective.penalty
-        smooth = (point.loss_gradient + penalty.l2 * point.W) * self.unit
+        smooth = point.smooth_gradient * self.unit
         if not self.split:
             return point.value - self._offset, smooth.ravel()
         l1 = penalty.l1 * self.unit

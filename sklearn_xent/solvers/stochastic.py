@@ -5,9 +5,9 @@ from sklearn.utils import check_random_state
 
 from sklearn_xent._checks import check_integer, check_real, check_real_or
 from sklearn_xent._penalty import soft_threshold
-from sklearn_xent.solvers._base import Solver
+from sklearn_xent.solvers._base import DIVERGED, Solver
 
-HALF_LIFE = 30  # epochs; slow coordinates need many steps of full length before the noise of the steps matters
+NEARLY_FULL = 30  # epochs, until steps are 0.7 of the first: slow coordinates need many long ones before noise matters
 
 
 class StochasticGradientDescent(Solver):
@@ -61,12 +61,12 @@ class StochasticGradientDescent(Solver):
         state = _State(point, self._steps(objective), self.momentum)
         with np.errstate(over="ignore", invalid="ignore"):  # a given step may be too long
             while not monitor.accept(point):
-                rate = 1.0 if self.adagrad else 1 / np.sqrt(1 + monitor.n_iter / HALF_LIFE)
+                rate = 1.0 if self.adagrad else 1 / np.sqrt(1 + monitor.n_iter / NEARLY_FULL)
                 order = random_state.permutation(objective.design.shape[0])
                 for start in range(0, len(order), self.batch_size):
                     state.update(objective, order[start : start + self.batch_size], rate)
                 point = state.average(objective)
-                if not point.value < 1e100:
+                if not point.value < DIVERGED:
                     break
         if not objective.penalty.smooth:
             sparser = _sparser(monitor.best)
@@ -138,9 +138,8 @@ def _expected_step(objective, batch_size):
 
 
 def _sparser(point):
-    """One exact proximal step: an average of sparse iterates is not sparse, this sets its small coefficients to zero."""
+    """The point without coefficients that a proximal step would set to zero: an average of sparse iterates is not sparse."""
     objective = point.objective
     metric = np.maximum(objective.curvature_bound + objective.penalty.l2, 1e-300)
-    smooth = point.loss_gradient + objective.penalty.l2 * point.W
-    target = soft_threshold(point.W - smooth / metric, objective.penalty.l1 / metric)
+    target = soft_threshold(point.W - point.smooth_gradient / metric, objective.penalty.l1 / metric)
     return point.along(np.where(target == 0, -point.W, 0)).point(1.0)

@@ -128,7 +128,7 @@ class _Descent:
     Parameters
     ----------
     found : _Found
-        The model to begin with; None: to be made.
+        What to begin with; a model that is None has yet to be made.
     monitor : Monitor
     costs : Costs
     enough : float, default=0
@@ -156,7 +156,7 @@ class _Descent:
         renewed = due and self._renew(point)
         if not due and self.before is not None:
             W, gradient, _ = self.before
-            self.model.learn(point.W - W, _smooth_gradient(point) - gradient)
+            self.model.learn(point.W - W, point.smooth_gradient - gradient)
         D, length = _direction(point, self.model)
         if not renewed and self._stale(length):
             renewed = self._renew(point)
@@ -185,7 +185,7 @@ class _Descent:
         return monitor.status is not None
 
     def _advance(self, point, D, length):
-        self.before = point.W, _smooth_gradient(point), length
+        self.before = point.W, point.smooth_gradient, length
         return advance(point, D, self.model.flatness, longest=np.inf if point.objective.penalty.smooth else 1.0)
 
     def _renew(self, point):
@@ -213,10 +213,6 @@ class _Descent:
             bound = self.monitor.gap if self.dual is None else self.dual.promises(length, self.monitor.objective)
             excess = max(length, bound) / max(self.monitor.target, 1e-300)
         return _remaining(self.before[-1] / length, excess) > self.price + FURTHER_STEPS
-
-
-def _smooth_gradient(point):
-    return point.loss_gradient + point.objective.penalty.l2 * point.W
 
 
 def _remaining(rate, excess):
