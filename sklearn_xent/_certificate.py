@@ -23,7 +23,6 @@ import numpy as np
 
 from sklearn_xent._costs import DRAW, Costs
 from sklearn_xent._linalg import EPS, LOST
-from sklearn_xent._point import BALANCED
 from sklearn_xent._reductions import draw
 from sklearn_xent._threads import in_threads, row_blocks
 
@@ -119,7 +118,7 @@ class SampledDual:
             """What shrinking loses at most: the dual's entropy is concave and zero at zero, so a share of the loss."""
             return (1 - theta) * point.value
 
-        if not point.dual_feasible or (objective.fit_intercept and np.abs(moved.sum(axis=0)).max() > BALANCED):
+        if not (point.dual_feasible and objective.balanced(moved.sum(axis=0))):
             return np.inf
         return float((weights * divergence).sum()) + _dual_gap(point, U, penalised, cost)
 

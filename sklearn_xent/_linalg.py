@@ -168,7 +168,7 @@ def spd_solve(A, b):
     ``x @ A @ x / 2 - b @ x`` on that basis.
     """
     diagonal, lost, x = A.diagonal(), LOST * len(A) * EPS, np.zeros(len(b))
-    if not diagonal.any():
+    if not (diagonal > 0).any():
         return x
     root = np.divide(1, np.sqrt(np.maximum(diagonal, 0)), out=np.zeros(len(A)), where=diagonal > 0)  # below: rounding
     scaled = A * root[:, None] * root

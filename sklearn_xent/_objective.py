@@ -19,6 +19,8 @@ from sklearn_xent._origin import Origin
 from sklearn_xent._point import Point
 from sklearn_xent._threads import in_threads, row_blocks
 
+BALANCED = 1e-13  # sum of weighted residuals beside the loss of the best constant model
+
 
 class Objective:
     """Weighted cross-entropy plus elastic net on one design.
@@ -216,6 +218,13 @@ class Objective:
     def constant_value(self):
         """Objective of the best constant model: the scale of tolerances."""
         return self._best_constant[1]
+
+    def balanced(self, sums):
+        """Whether weighted residuals sum to zero, as an intercept asks for: nearly, on the scale of tolerances.
+
+        What a remainder can hide from a duality gap is that times how far the intercept is off.
+        """
+        return not self.fit_intercept or bool(np.abs(sums).max() <= BALANCED * self.constant_value)
 
     @cached_property
     def _best_constant(self):

@@ -26,7 +26,8 @@ class ElasticNet:
         """Build it from scikit-learn's parameters: ``lambda = 1 / (C * total_weight)``."""
         # Beyond 1e100 every coefficient is zero in double precision already; capped, nothing overflows.
         C, l1_ratio = float(C), float(l1_ratio)  # NumPy's smaller floats would round
-        strength = min(1 / C / total_weight, 1e100) if np.isfinite(C) else 0.0
+        largest, least = max(C, total_weight), min(C, total_weight)  # 1 / C alone may overflow
+        strength = min(1 / largest / least, 1e100) if np.isfinite(C) else 0.0
         ones = np.ones(n_features)
         return cls(strength * l1_ratio * ones, strength * (1 - l1_ratio) * ones)
 

@@ -14,8 +14,6 @@ from sklearn_xent._line import Evaluation, Line
 from sklearn_xent._losses import shrinking_bound
 from sklearn_xent._threads import SUM
 
-BALANCED = 1e-13  # sum of weighted residuals that counts as zero; their weights sum to one
-
 
 class Point:
     """A place W with its optimal intercept; keeps the scores where the rows live, computes the rest when asked.
@@ -121,7 +119,7 @@ class Point:
     @property
     def dual_feasible(self):
         """Whether the weighted residuals sum to zero: so, unless the scores are too wild for the intercept's search."""
-        return not self.objective.fit_intercept or bool(np.abs(self._evaluation.balance).max() < BALANCED)
+        return self.objective.balanced(self._evaluation.balance)
 
     def scaled_dual_cost(self, theta):
         """What the dual objective loses at most when residuals shrink by the factors `theta` (n_tasks,), shape (n_tasks,)."""

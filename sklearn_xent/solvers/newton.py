@@ -56,7 +56,7 @@ class Newton(Solver):
             return
         if objective.penalty.smooth:
             check_memory("newton", "newton-cg", objective.hessian_numbers)
-        newton_iterations(point, monitor, _model)
+        newton_iterations(point, monitor, FactoredModel.at if objective.penalty.smooth else _proximal_model)
 
 
 def rotates(objective):
@@ -91,11 +91,9 @@ def _operator(point):
     return ImplicitModel(point, accuracy=0.01, max_iter=500)
 
 
-def _model(point):
-    """Factored where all is smooth; else explicit, where that is worth the passes that products with an operator would cost."""
+def _proximal_model(point):
+    """Explicit where that is worth the passes that products with an operator would cost."""
     objective = point.objective
-    if objective.penalty.smooth:
-        return FactoredModel.at(point)
     costs, n_rows = Costs(objective), objective.design.shape[0]
     cheap = objective.small_hessian and costs.hessian(n_rows) < objective.design.usual_products * costs.one_pass(n_rows)
     return ExplicitModel.at(point) if cheap else _operator(point)
@@ -183,6 +181,8 @@ class _WorkingSets:
     def step(self, point):
         """Return a better point; None if there is no way down."""
         columns, design, monitor = self.nest.around(working_set(point)), point.objective.design, self.monitor
+        if len(columns) == 0:
+            return None
         before, self.gap = self.gap, monitor.gap
         accuracy = forcing(monitor.gap, before, monitor.target)
         self._turn_to(columns, likely=CHORD * monitor.gap**2 < monitor.target * before)
