@@ -5,6 +5,7 @@ from scipy import linalg
 
 EPS = np.finfo(float).eps
 LANCZOS = 40  # products with a large operator, for its largest eigenvalue: the margin is 6% for 10,000 columns
+FAINTEST = 1e-250  # curvature; steps by less would leave the range of floating point, and less than zero is rounding
 LOST = 64  # units in the last place that entries of a Hessian may be off by, and slopes
 
 
@@ -168,9 +169,10 @@ def spd_solve(A, b):
     ``x @ A @ x / 2 - b @ x`` on that basis.
     """
     diagonal, lost, x = A.diagonal(), LOST * len(A) * EPS, np.zeros(len(b))
-    if not (diagonal > 0).any():
+    used = diagonal > FAINTEST
+    if not used.any():
         return x
-    root = np.divide(1, np.sqrt(np.maximum(diagonal, 0)), out=np.zeros(len(A)), where=diagonal > 0)  # below: rounding
+    root = np.divide(1, np.sqrt(np.maximum(diagonal, 0)), out=np.zeros(len(A)), where=used)
     scaled = A * root[:, None] * root
     factor, failed = linalg.lapack.dpotrf(scaled.T, lower=True, clean=False)
     if not failed and np.min(factor.diagonal(), initial=1.0) ** 2 >= lost:

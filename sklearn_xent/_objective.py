@@ -177,17 +177,17 @@ class Objective:
     def lost_in_scores(self, W, value):
         """What the rounding of the scores' products may hide in an objective of this value.
 
-        Products of an offset column are large and cancel with the centre's. Their errors are taken for independent (Higham &
-        Mary 2019, SIAM J. Scientific Computing 41), six standard deviations of their weighted sum; residuals are at most
-        one, and at most the losses.
+        Products of an offset column are large and cancel, with the centre's or those of other columns. Their errors are
+        taken for independent (Higham & Mary 2019, SIAM J. Scientific Computing 41), six standard deviations of their weighted
+        sum; residuals are at most one, and at most the losses.
         """
         largest = float(np.max(np.abs(W) @ self._far))
         return 6 * EPS * largest * np.sqrt(self.heaviest * min(value, 1.0))
 
     @cached_property
     def _far(self):
-        """Distance of the columns' centre from zero in this objective's units."""
-        return np.abs(self.scale * self.centre)
+        """Distance of the columns' means from zero in this objective's units."""
+        return np.abs(self.scale * self._moments[0])
 
     @cached_property
     def longest(self):

@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_xent import CrossEntropyClassifier
+from sklearn_xent._linalg import spd_solve
 from sklearn_xent.solvers import LBFGS, SOLVERS, GradientDescent, StochasticGradientDescent
 
 RNG = np.random.default_rng(0)
@@ -200,3 +201,42 @@ def test_a_constant_column_is_dead_for_any_number_of_rows(constant, container):
         padded = container(np.column_stack([np.maximum(X, 0), np.full(n_samples, constant)]))
         fit = quiet(CrossEntropyClassifier(C=np.inf), padded, y)
         assert fit.coef_[0, -1] == 0
+
+
+@pytest.mark.parametrize("solver", [name for name in SOLVERS if name not in {"gd", "sgd"}])
+def test_weights_across_36_decades_prove_nothing_false(solver):
+    """A tenth of 1e-12 of the weight tells the optimum; whatever a fit ends with, its gap has to admit the others' optimum."""
+    X = np.array([17.5, 2.56, 5.06, 0.792, -7.72, 10.6, 3.5, -1.71, -2.39, -6.11, 7.67, 2.41, 10.5, -10.3, 3.96])[:, None]
+    y = [0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    weights = [1.9e6, 9.5e4, 1.5e-6, 4.4e-6, 1e-4, 1.2e-18, 7.4e10, 2.4e17, 9.4e-19, 0.67, 0.078, 5.8e5, 7.9e17, 4.5, 12]
+    fit = quiet(CrossEntropyClassifier(C=9.1e-5, multi_class="multinomial", solver=solver), X, y, weights)
+    least = quiet(CrossEntropyClassifier(C=9.1e-5, multi_class="multinomial", solver="lbfgs"), X, y, weights)
+    assert least.status_ == "converged"
+    assert fit._terms.objective - fit.optimality_gap_ <= least._terms.objective * (1 + 1e-8)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.5, 1.0])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_tolerances_below_rounding_where_all_coefficients_are_zero(solver, l1_ratio):
+    X, y, _ = reference.make_problem(2)
+    fit = quiet(CrossEntropyClassifier(solver=solver, C=1e-6, l1_ratio=l1_ratio, tol=1e-16), X, y)
+    assert not fit.coef_.any()
+    assert fit.optimality_gap_ < 1e-13
+    assert fit.status_ in {"converged", "stalled", "max_iter"}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_curvature_that_rounding_makes_negative_is_none():
+    np.testing.assert_array_equal(spd_solve(np.array([[-1e-30]]), np.ones(1)), [0])
+    rng = np.random.default_rng(4)
+    X, y = rng.integers(0, 2, (20, 12)).astype(float), np.arange(20) % 8
+    for _ in range(60):
+        fit = CrossEntropyClassifier(C=1e-3, l1_ratio=1.0, max_iter=30).fit(X, y, 10.0 ** rng.uniform(-20, 20, 20))
+        assert np.isfinite(fit.coef_).all()
+
+
+def test_the_smallest_C_counts_as_it_is():
+    X, y, weights = reference.make_problem(2)
+    small = CrossEntropyClassifier(C=1e-310).fit(X, y, 1e300 * weights)  # lambda is what it is for ten digits less of both
+    usual = CrossEntropyClassifier(C=1e-10).fit(X, y, weights)
+    np.testing.assert_allclose(small.coef_, usual.coef_, rtol=1e-6)

@@ -83,3 +83,14 @@ def test_no_certificate_is_false(part, record_property):
     assert np.median(ratios) <= 10
     record_property("random problems certified", PROBLEMS // PARTS)
     record_property("certificates held against extended precision", checked)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_products_that_cancel_without_an_intercept_are_in_the_gap(seed):
+    X, y, weights = reference.make_problem(3, 16, 5, seed)
+    data, params = (X + 1e5, y, weights), {"C": 1.0, "fit_intercept": False, "multi_class": "multinomial", "tol": 1e-15}
+    fits = [fitted(solver, 1000, *data, params) for solver in ("auto", "newton", "lbfgs")]
+    values = [value(fit, *data) for fit in fits]
+    least = min(*values, polished(fits[0], *data))
+    for fit, found in zip(fits, values, strict=True):
+        assert float(found - least) <= fit.optimality_gap_
