@@ -23,6 +23,8 @@ from benchmarks.mathematics import objective, suboptimality
 PRECISIONS = (1e-4, 1e-8)
 WARM_UP_ROWS = 100
 BATCH_SECONDS = 2.0  # a timing of several calls ends after that
+SETTLING, MOST_ROUNDS = 10.0, 30  # rounds go on for so many seconds: a machine's speed changes by the second
+FRONT = 2  # times the fastest peer's seconds: who takes longer is timed no more often than asked for
 
 
 @dataclass
@@ -116,7 +118,7 @@ def measure(workload, problem, peers, repeats, limit, announce=lambda what: None
     problem : Problem
     peers : list of Contender
     repeats : int
-        Rounds, the climb being the first.
+        Rounds, the climb being the first; more follow of whoever is in front, where these are short (1 stays 1).
     limit : float
         Seconds.
     announce : callable
@@ -146,12 +148,32 @@ def measure(workload, problem, peers, repeats, limit, announce=lambda what: None
             attempt.suboptimality = suboptimality(attempt.values, best)
     announce("repeats")
     passes = [one_pass(problem)]
-    for _ in range(repeats - 1):
+    for done in _further_rounds(repeats):
+        if done == repeats:
+            climbers = _front(climbers)
         passes.append(one_pass(problem))
         climbers.reverse()  # whoever comes first after a change of data or of BLAS is at a disadvantage: take turns
         for contender, X, outcome in climbers:
             again(contender, X, problem, workload.calls, limit, outcome)
     return Result(workload.name, problem.X.shape, workload.target, workload.named, list(best), min(passes), outcomes)
+
+
+def _further_rounds(repeats):
+    """Count the rounds after the first: those asked for, and on while it is early."""
+    end = time.perf_counter() + SETTLING
+    for done in range(1, max(MOST_ROUNDS, repeats) if repeats > 1 else 1):
+        if done >= repeats and time.perf_counter() > end:
+            return
+        yield done
+
+
+def _front(climbers):
+    """Return those whose time matters: us, and who takes about as long as the fastest peer."""
+    reached = [outcome.reached(PRECISIONS[-1]) for _, _, outcome in climbers]
+    times = [attempt.time if attempt else np.inf for attempt in reached]
+    ours = [contender is OURS for contender, _, _ in climbers]
+    fastest = min((seconds for seconds, us in zip(times, ours, strict=True) if not us), default=np.inf)
+    return [climber for climber, seconds, us in zip(climbers, times, ours, strict=True) if us or seconds <= FRONT * fastest]
 
 
 def climb(contender, X, problem, calls, limit, best, outcome, stride=1):

@@ -136,7 +136,7 @@ MANY_ROWS = {
     "target": 4,
     "named": ("newton-cg",),
 }
-SMALL = {"target": 4, "named": LOGISTIC_REGRESSION, "calls": 25}
+SMALL = {"target": 4, "named": LOGISTIC_REGRESSION, "calls": 5}
 
 WORKLOADS = [
     Workload("tall dense ridge, ill-scaled", data.ill_scaled, (300_000, 100), (10_000, 40), 5, ("newton-cholesky", "glum")),

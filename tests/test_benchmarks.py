@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from benchmarks import costs, report
+from benchmarks import measure as measure_module
 from benchmarks.__main__ import arguments, disagreements, main, poor_choices
 from benchmarks.contenders import OURS, SINGLES, Contender
 from benchmarks.mathematics import geometric_mean, lambda_max, objective, suboptimality
@@ -101,12 +102,28 @@ def test_words_are_zipf_distributed_and_tell_the_label():
     assert CrossEntropyClassifier(C=0.1).fit(problem.X, problem.y).score(problem.X, problem.y) > 0.75
 
 
-def test_our_fits_are_measured_from_end_to_end():
+@pytest.mark.parametrize(("settling", "rounds"), [(0.0, {1: 0, 3: 2, 50: 49}), (np.inf, {1: 0, 3: 29, 50: 49})])
+def test_rounds_go_on_where_they_are_short(settling, rounds, monkeypatch):
+    monkeypatch.setattr(measure_module, "SETTLING", settling)
+    assert {repeats: len(list(measure_module._further_rounds(repeats))) for repeats in rounds} == rounds
+
+
+def test_more_rounds_are_of_whoever_is_in_front():
+    peers = [Outcome(name, [Attempt(1e-4, [seconds], [], 0.0)]) for name, seconds in (("a", 1.0), ("b", 1.5), ("c", 5.0))]
+    ours, failed = Outcome("ours", [Attempt(1e-4, [9.0], [], 0.0)]), Outcome("d", [Attempt(1e-4, [0.1], [], 1.0)])
+    climbers = [(None, None, outcome) for outcome in (*peers, failed)] + [(OURS, None, ours)]
+    assert [outcome.name for _, _, outcome in measure_module._front(climbers)] == ["a", "b", "ours"]
+    assert len(measure_module._front(climbers[-1:])) == 1
+
+
+def test_our_fits_are_measured_from_end_to_end(monkeypatch):
+    monkeypatch.setattr(measure_module, "SETTLING", 0.1)
     peers = [peer for peer in PEERS if peer.name in ("newton-cholesky", "celer")]
     workload = named("small: iris")
     result = measure(workload, workload.problem(quick=True), peers, repeats=2, limit=1.0)
     assert result.ours.reached(1e-8).passes > 0
     assert result.ours.reached(1e-8).trace
+    assert len(result.ours.reached(1e-8).seconds) >= 2
     assert result.fastest(1e-8)[0] == "newton-cholesky"
     assert result.outcomes[-1].note.startswith("left out")
     assert not disagreements([result])
