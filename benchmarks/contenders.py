@@ -132,7 +132,6 @@ class Ours(Estimator):
     module = "sklearn_xent"
     interruptible = False
     tasks = ("binary", "ovr", "multinomial")
-    ladder = (1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
     reference = 1e-13  # the tolerance that F* is first looked for with
 
     def classifier(self, problem, setting):

@@ -5,6 +5,7 @@ import gc
 import numpy as np
 import pytest
 import reference
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_xent import CrossEntropyClassifier, SeparationWarning
@@ -106,8 +107,22 @@ def test_a_weak_start_is_no_worse_than_none():
 
 
 def test_a_loose_tolerance_takes_fewer_steps():
-    assert fitted(C=10.0, tol=0.5).n_iter_[0] < fitted(C=10.0).n_iter_[0]
+    X, y = load_iris(return_X_y=True)
+    loose, tight = (CrossEntropyClassifier(tol=tol, multi_class="multinomial").fit(X, y) for tol in (0.1, 1e-6))
+    assert loose.n_iter_[0] < tight.n_iter_[0]
     assert fitted(tol=10.0).n_iter_[0] == 1
+
+
+@pytest.mark.parametrize("tol", [1e-1, 1e-2, 1e-3, 1e-4, 1e-6])
+@pytest.mark.parametrize("C", [0.01, 1.0, 100.0, 1e4])
+@pytest.mark.parametrize("load", [load_breast_cancer, load_wine, load_iris])
+def test_steps_end_where_the_proof_is_expected(load, C, tol, monkeypatch):
+    def too_dear(point):
+        raise AssertionError("Newton had to go on")
+
+    monkeypatch.setattr("sklearn_xent.solvers.newton.FactoredModel.at", too_dear)
+    fit = CrossEntropyClassifier(C=C, tol=tol, multi_class="multinomial", solver="compact-newton").fit(*load(return_X_y=True))
+    assert fit.status_ == "converged"
 
 
 def test_quasi_separated_classes_are_proven_as_far_as_newton_proves_them():

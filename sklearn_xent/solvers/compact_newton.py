@@ -138,12 +138,19 @@ class _Descent:
                 return
             self.place = line.place(t)
             shrinkage = line.squared / before if before else 1.0
-            # Digits beyond the tolerance are worth a step, but where the optimum is far out and steps gain little; the
-            # next would be as short as this one times the shrinkage.
-            near = line.squared <= monitor.target and shrinkage > SLOW
+            # Digits beyond the tolerance are worth a step, but where the optimum is far out and steps gain little; so are
+            # those that a proof lacks, which costs several steps. The next would be as short as this one times the shrinkage.
+            near = line.squared <= monitor.target and shrinkage > SLOW and self._proven(monitor)
             if last or near or line.squared * shrinkage <= enough:
                 return
             factors, before = factors if shrinkage <= QUADRATIC else None, line.squared
+
+    def _proven(self, monitor):
+        """Whether the gap will be good enough, as far as the objective and its gradient tell."""
+        if self.place.value <= monitor.target:
+            return True
+        expected = monitor.certificate.expects(self.place.gradient[:, :-1])
+        return expected <= monitor.target or expected == np.inf
 
 
 class _Place:
@@ -159,6 +166,13 @@ class _Place:
         problem = self.problem
         losses = problem.loss.values(self.Z, self.residuals)
         return float(weighted_sums(problem.weights, losses).sum() + np.vdot(problem.l2 * self.W, self.W) / 2)
+
+    @cached_property
+    def gradient(self):
+        """Gradient, of the intercepts too."""
+        problem = self.problem
+        problem.read()
+        return np.dot((problem.weights * self.residuals).T, problem.X) + problem.l2 * self.W
 
     def factors(self):
         """Factored blocks of the Hessian, coefficients ordered as in `Point.hessian`; None where one is singular."""
@@ -178,9 +192,7 @@ class _Place:
 
     def line(self, factors):
         """Return the line along the step of a Hessian's factors."""
-        problem = self.problem
-        problem.read()
-        gradient = np.dot((problem.weights * self.residuals).T, problem.X) + problem.l2 * self.W
+        gradient = self.gradient
         right = -gradient.reshape(len(factors), -1)
         D = np.empty_like(gradient)
         for step, factor, b in zip(D.reshape(right.shape), factors, right, strict=True):
