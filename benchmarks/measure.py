@@ -23,7 +23,7 @@ from benchmarks.mathematics import objective, suboptimality
 PRECISIONS = (1e-4, 1e-8)
 WARM_UP_ROWS = 100
 BATCH_SECONDS = 2.0  # a timing of several calls ends after that
-SETTLING, MOST_ROUNDS = 10.0, 30  # rounds go on for so many seconds: a machine's speed changes by the second
+SETTLING, MOST_ROUNDS = 5.0, 30  # for so many seconds rounds go on: a machine's speed changes by the second
 FRONT = 2  # times the fastest peer's seconds: who takes longer is timed no more often than asked for
 
 
@@ -159,10 +159,11 @@ def measure(workload, problem, peers, repeats, limit, announce=lambda what: None
 
 
 def _further_rounds(repeats):
-    """Count the rounds after the first: those asked for, and on while it is early."""
+    """Count the rounds after the first: those asked for, and then on for a while, if there is more than one."""
+    yield from range(1, repeats)
     end = time.perf_counter() + SETTLING
-    for done in range(1, max(MOST_ROUNDS, repeats) if repeats > 1 else 1):
-        if done >= repeats and time.perf_counter() > end:
+    for done in range(repeats, MOST_ROUNDS if repeats > 1 else 1):
+        if time.perf_counter() > end:
             return
         yield done
 
