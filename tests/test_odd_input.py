@@ -222,7 +222,6 @@ def test_tolerances_below_rounding_where_all_coefficients_are_zero(solver, l1_ra
     fit = quiet(CrossEntropyClassifier(solver=solver, C=1e-6, l1_ratio=l1_ratio, tol=1e-16), X, y)
     assert not fit.coef_.any()
     assert fit.optimality_gap_ < 1e-13
-    assert fit.status_ in {"converged", "stalled", "max_iter"}
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -18,7 +18,7 @@ COUPLED = 2  # times that for coupled outputs: where their fits broke even with 
 QUADRATIC = 2e-3  # where a step shrinks the squared decrement by so much, its Hessian hardly changes: it serves once again
 SLOW = 0.1  # where it shrinks by no more, classes part
 ENOUGH = 1e-17  # squared decrement, in objectives of the best constant model, that is not worth another step
-MORE = 1e-8  # the same, in tolerances
+ENOUGH_DIGITS = 1e-8  # squared decrement, in tolerances, that is not
 MOST_STEPS = 50  # before the problem is left to `Newton`
 
 
@@ -125,7 +125,7 @@ class _Descent:
 
     def run(self, monitor):
         """Take steps as long as they gain; the monitor takes note of the places that they leave."""
-        enough = max(ENOUGH * monitor.objective.constant_value, MORE * monitor.target)
+        enough = max(ENOUGH * monitor.objective.constant_value, ENOUGH_DIGITS * monitor.target)
         factors, before = None, 0.0
         for _ in range(MOST_STEPS):
             factors = self.place.factors() if factors is None else factors
