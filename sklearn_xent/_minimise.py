@@ -255,19 +255,19 @@ def iterate(point, step, monitor):
             return
 
 
-def line_search(line, flatness, longest=np.inf):
+def line_search(line, flatness, longest=np.inf, trial=1.0):
     """A step length with an approximate Wolfe slope, or None if the direction does not descend beyond rounding.
 
     Slopes decide, so that it works down to rounding (Hager & Zhang 2005, SIAM J. Optimization 16, section 4): accepted is
     ``|slope(t)| <= flatness * |slope(0)|``, or where the slope jumps over that (an l1 kink), or the longest step allowed if
     it still descends there. Where the slope is positive the objective must not have risen (while it is negative, a convex
-    one has not). No trial costs a pass.
+    one has not). No trial costs a pass; `trial` is the first.
     """
     first = line.slope(0)
     if not first < 0:
         return None
     low, high, side = (0.0, first), (np.inf, np.inf), 0
-    t = 1.0
+    t = trial
     for _ in range(MOST_TRIALS):
         slope = line.slope(t)
         if abs(slope) <= -flatness * first and (slope <= 0 or not line.rises(t)):

@@ -202,10 +202,11 @@ class Bent:
 @pytest.mark.parametrize("place", [1e-7, 1e-4, 0.03, 1.0, 7.0, 1e5])
 @pytest.mark.parametrize("fall", [1e-2, 1.0, 1e4])
 @pytest.mark.parametrize("rise", [1e-2, 1.0, 1e4])
-def test_line_searches_end_wherever_and_however_abruptly_the_slope_turns(place, fall, rise):
+@pytest.mark.parametrize("trial", [1.0, 2.5])
+def test_line_searches_end_wherever_and_however_abruptly_the_slope_turns(place, fall, rise, trial):
     """Of the secants alone one end would hardly move: a direction made of hardly any curvature once ended a fit."""
     line = Bent(place, fall, rise)
-    t = line_search(line, 1 / 8)
+    t = line_search(line, 1 / 8, trial=trial)
     assert 0.9 * place < t
     assert not line.rises(t)
 

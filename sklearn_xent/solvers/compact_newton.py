@@ -15,7 +15,7 @@ from sklearn_xent.solvers.newton import Newton, rotates
 
 SMALL = 2 * OVERHEAD  # nanoseconds of a Hessian, beyond which blocks and threads gain more than few calls do
 COUPLED = 2  # times that for coupled outputs: where their fits broke even with other solvers' (3 and 10 classes)
-QUADRATIC = 2e-3  # where a step shrinks the squared decrement by so much, its Hessian hardly changes: it serves once again
+QUADRATIC = 2e-3  # where a step shrinks the squared decrement by so much, the Hessian hardly changes: it serves once again
 SLOW = 0.1  # where it shrinks by no more, classes part
 ENOUGH = 1e-17  # squared decrement, in objectives of the best constant model, that is not worth another step
 ENOUGH_DIGITS = 1e-8  # squared decrement, in tolerances, that is not
@@ -78,8 +78,10 @@ class _Copy:
     def __init__(self, objective):
         (n_rows, n_features), fit_intercept = objective.design.shape, objective.fit_intercept
         self.objective, self.loss, self.weights = objective, objective.loss, np.ascontiguousarray(objective.weights)
-        self.X = np.zeros((n_rows, n_features + 1), order="F")
-        self.X[:, :-1] = objective.design.dense_rows(slice(0, n_rows), objective.centre, objective.scale)
+        self.X = np.empty((n_rows, n_features + 1), order="F")
+        self.X[:, :-1] = objective.design.dense_rows(slice(0, n_rows), np.zeros(n_features), np.ones(n_features))
+        self.X[:, :-1] -= objective.centre  # column by column: rows are short
+        self.X[:, :-1] *= objective.scale
         self.X[:, -1] = 1.0 if fit_intercept else 0.0
         # Columns of zeros have coefficients that stay zero; any penalty makes the Hessian regular there.
         self.l2 = np.append(np.where(objective.scale > 0, objective.penalty.l2, 1.0), 0.0 if fit_intercept else 1.0)
@@ -104,7 +106,7 @@ class _Copy:
     def scores(self, W):
         """Change of the scores that a change W of the coefficients makes."""
         self.read()
-        return np.asfortranarray(np.dot(self.X, W.T))
+        return np.dot(W, self.X.T).T  # outputs lie one after the other
 
     def place(self, point):
         """Return the place of a point."""
@@ -126,26 +128,30 @@ class _Descent:
     def run(self, monitor):
         """Take steps as long as they gain; the monitor takes note of the places that they leave."""
         enough = max(ENOUGH * monitor.objective.constant_value, ENOUGH_DIGITS * monitor.target)
-        factors, before = None, 0.0
+        factors, before, t = None, 0.0, 1.0
         for _ in range(MOST_STEPS):
-            factors = self.place.factors() if factors is None else factors
-            if factors is None:
-                return
-            line = self.place.line(factors)
-            t = line_search(line, FactoredModel.flatness)
+            line = self.place.line(factors) if factors else None
+            if line is None or line.squared > QUADRATIC * before:
+                factors = self.place.factors()
+                if factors is None:
+                    return
+                line = self.place.line(factors)
+            shrinkage = line.squared / before if before else 1.0
+            # Steps that fall short once fall short again, until they are few.
+            t = line_search(line, FactoredModel.flatness, trial=t if SLOW < shrinkage < 1 else 1.0)
             if t is None:
                 return
             last = monitor.note(self.place.value, self.coefficients)
             if monitor.status:
                 return
             self.place = line.place(t)
-            shrinkage = line.squared / before if before else 1.0
             # Digits beyond the tolerance are worth a step, but where the optimum is far out and steps gain little; so are
             # those that a proof lacks, which costs several steps. The next would be as short as this one times the shrinkage.
             near = line.squared <= monitor.target and shrinkage > SLOW and self._proven(monitor)
             if last or near or line.squared * shrinkage <= enough:
                 return
-            factors, before = factors if shrinkage <= QUADRATIC else None, line.squared
+            # Newton is quadratic: the next step shrinks it by the square of what this one did.
+            factors, before = factors if shrinkage**2 <= QUADRATIC else None, line.squared
 
     def _proven(self, monitor):
         """Whether the gap will be good enough, as far as the objective and its gradient tell."""
