@@ -17,6 +17,7 @@ Statistics 4). The bound needs a Newton step that is short in that sense, and a 
 curvature is lost in rounding (`SemiDefinite.norms`); elsewhere the gap is inf.
 """
 
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -311,7 +312,13 @@ class Certificate:
         """The gap, nearly, of a point of this gradient where all columns have a ridge penalty and no other; inf elsewhere."""
         if len(self.free) or not self._objective.penalty.smooth:
             return np.inf
-        return float(np.sum(np.square(gradient[:, self.penalised]) / self._objective.penalty.l2[self.penalised])) / 2
+        return float(np.dot(np.square(gradient), self._flexibility).sum()) / 2
+
+    @cached_property
+    def _flexibility(self):
+        """What a ridge penalty divides squared gradients by, inverted; zero for columns that are constant."""
+        l2 = self._objective.penalty.l2
+        return np.divide(1, l2, out=np.zeros_like(l2), where=self.penalised)
 
     def final(self, point):
         """Bound of ``F(point) - F*``, computed whatever it costs."""

@@ -277,8 +277,8 @@ class Point:
     def hessian_vector(self, V):
         """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""
         objective = self.objective
-        bent = self.bend(objective.scores(objective.design, V))
-        return objective.pull_back(objective.design, bent) + objective.penalty.l2 * V
+        bent = self.bend(objective.scores(objective.design, V))  # they sum to zero: `pull_back` would centre in vain
+        return objective.design.tdot(bent) * objective.scale + objective.penalty.l2 * V
 
     def bend(self, U):
         """Turn a change of the scores into the change of the weighted residuals, to first order; they go on summing to zero.

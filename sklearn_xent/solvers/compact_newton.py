@@ -18,7 +18,7 @@ COUPLED = 2  # times that for coupled outputs: where their fits broke even with 
 QUADRATIC = 2e-3  # where a step shrinks the squared decrement by so much, the Hessian hardly changes: it serves once again
 SLOW = 0.1  # where it shrinks by no more, classes part
 ENOUGH = 1e-17  # squared decrement, in objectives of the best constant model, that is not worth another step
-ENOUGH_DIGITS = 1e-8  # squared decrement, in tolerances, that is not
+ENOUGH_DIGITS = 1e-6  # squared decrement, in tolerances, that is not
 MOST_STEPS = 50  # before the problem is left to `Newton`
 
 
