@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn_xent._home import READ, Design
 from sklearn_xent._linalg import added_up
 from sklearn_xent._pairs import Pairs, both_sides
+from sklearn_xent._sparse import cut, squared, transposed
 from sklearn_xent._threads import BLOCK_ELEMENTS, in_threads, row_blocks
 
 MOST_JOINED = 2**15  # rows: what is made of so many, for one output, stays in a level-2 cache
@@ -233,7 +234,7 @@ class Sparse(Design):
         self.meter.read(self.share)
 
         def of_parts(parts):
-            return added_up(X.T @ R[rows] for rows, X in parts)
+            return added_up(transposed(X) @ R[rows] for rows, X in parts)
 
         return np.ascontiguousarray(added_up(in_threads(of_parts, self._parts)).T)
 
@@ -244,7 +245,7 @@ class Sparse(Design):
         if self.size <= MOST_UNCUT:
             runs = [self.X]
         elif len(runs) == 1 and self.X.format == "csr":
-            runs = _cut(self.X, 2)
+            runs = cut(self.X, 2)
         bounds = np.cumsum([0, *(X.shape[0] for X in runs)]).tolist()
         return [(slice(*ends), X) for ends, X in zip(pairwise(bounds), runs, strict=True)]
 
@@ -263,7 +264,7 @@ class Sparse(Design):
 
         def of_run(rows, pairs):
             these = weights(rows)
-            return pairs.gram(these), (pairs.X.T @ these).T, these.sum(axis=0)
+            return pairs.gram(these), (transposed(pairs.X) @ these).T, these.sum(axis=0)
 
         parts = in_threads(of_runs, self._pairs if (scale == 1).all() else self._scaled_pairs(scale))
         gram, cross, weight = (added_up(shares) for shares in zip(*parts, strict=True))
@@ -305,7 +306,7 @@ class Sparse(Design):
         self.meter.read(self.share)
 
         def of_parts(parts):
-            return added_up(np.stack([X.T @ R[rows], _squared(X).T @ R[rows]]) for rows, X in parts)
+            return added_up(_of_both(X, R[rows]) for rows, X in parts)
 
         first, second = added_up(in_threads(of_parts, self._parts))
         return np.ascontiguousarray((second + centre[:, None] * (centre[:, None] * R.sum(axis=0) - 2 * first)).T)
@@ -315,7 +316,7 @@ class Sparse(Design):
         self.meter.read(self.share)
         square = np.square(scale)
         for rows, X in self._parts:
-            stored = _squared(X) @ square - 2 * (X @ (centre * square))
+            stored = squared(X) @ square - 2 * (X @ (centre * square))
             yield rows, np.maximum(stored + np.sum(square * centre * centre), 0)
 
     def dense_rows(self, rows, centre, scale):
@@ -358,25 +359,14 @@ class Sparse(Design):
         """Weighted sums of the columns and of their squares."""
 
         def of_parts(parts):
-            return added_up(np.stack([X.T @ weights[rows], _squared(X).T @ weights[rows]]) for rows, X in parts)
+            return added_up(_of_both(X, weights[rows]) for rows, X in parts)
 
         return added_up(in_threads(of_parts, self._parts))
 
 
-def _squared(X):
-    return type(X)((np.square(X.data, dtype=np.float64), X.indices, X.indptr), X.shape)
-
-
-def _cut(X, n_runs):
-    """Runs of rows of a CSR matrix with about as many stored values each, in its memory."""
-    bounds = np.unique([0, *np.searchsorted(X.indptr, np.linspace(0, X.size, n_runs + 1)[1:-1]), X.shape[0]])
-    return [_run_of_rows(X, start, stop) for start, stop in pairwise(bounds.tolist())]
-
-
-def _run_of_rows(X, start, stop):
-    first, last = X.indptr[start], X.indptr[stop]
-    parts = X.data[first:last], X.indices[first:last], X.indptr[start : stop + 1] - first
-    return sparse.csr_matrix(parts, (stop - start, X.shape[1]))
+def _of_both(X, weights):
+    """Weighted sums of the columns, and of their squares."""
+    return np.stack([transposed(X) @ weights, transposed(squared(X)) @ weights])
 
 
 def as_design(X):

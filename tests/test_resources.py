@@ -5,6 +5,7 @@ import tracemalloc
 import joblib
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -96,6 +97,23 @@ def test_products_of_blocks_are_added_up_as_they_come(product):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak <= X.nbytes
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc"])
+def test_sparse_data_are_not_copied_where_they_are_a_part_of_others(kind):
+    """SciPy's constructors copy arrays that are less than half of what they lie in, and a transpose is constructed."""
+    X = sparse.random(20_000, 500, density=0.03, format=kind, random_state=0)
+    for name in ("data", "indices"):
+        setattr(X, name, np.tile(getattr(X, name), 3)[: X.nnz])
+    W, R = np.ones((1, 500)), np.ones((20_000, 1))
+    tracemalloc.start()
+    design = as_design(X)
+    scores, sums = design.dot(W), design.tdot(R)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert scores.sum() == pytest.approx(X.sum())
+    assert sums.sum() == pytest.approx(X.sum())
+    assert peak <= X.data.nbytes / 4
 
 
 def threads_of_a_fit(*_):

@@ -137,7 +137,7 @@ class _Descent:
                     return
                 line = self.place.line(factors)
             shrinkage = line.squared / before if before else 1.0
-            # Steps that fall short once fall short again, until they are few.
+            # Where classes part, steps fall short one after the other: the search begins where the last one ended.
             t = line_search(line, FactoredModel.flatness, trial=t if SLOW < shrinkage < 1 else 1.0)
             if t is None:
                 return
