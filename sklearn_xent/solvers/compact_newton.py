@@ -78,10 +78,8 @@ class _Copy:
     def __init__(self, objective):
         (n_rows, n_features), fit_intercept = objective.design.shape, objective.fit_intercept
         self.objective, self.loss, self.weights = objective, objective.loss, np.ascontiguousarray(objective.weights)
-        self.X = np.empty((n_rows, n_features + 1), order="F")
-        self.X[:, :-1] = objective.design.dense_rows(slice(0, n_rows), np.zeros(n_features), np.ones(n_features))
-        self.X[:, :-1] -= objective.centre  # column by column: rows are short
-        self.X[:, :-1] *= objective.scale
+        self.X = np.zeros((n_rows, n_features + 1), order="F")
+        self.X[:, :-1] = objective.design.dense_rows(slice(0, n_rows), objective.centre, objective.scale)
         self.X[:, -1] = 1.0 if fit_intercept else 0.0
         # Columns of zeros have coefficients that stay zero; any penalty makes the Hessian regular there.
         self.l2 = np.append(np.where(objective.scale > 0, objective.penalty.l2, 1.0), 0.0 if fit_intercept else 1.0)
