@@ -1,12 +1,30 @@
-"""No test is timed by Hypothesis; what the randomised tests counted is printed at the end of the run."""
+"""No test is timed by Hypothesis, processes that test at once share the cores; what randomised tests counted ends the run."""
 
+import os
 from collections import Counter
 
+import joblib
 import pytest
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 settings.register_profile("untimed", deadline=None)  # machines pause; what takes how long is for the benchmarks
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def share_of_the_cores():
+    """Hold BLAS, and with it the package, to this process's share: threads that wait for a core spin, a third of the time."""
+    n_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    with threadpool_limits(max(1, joblib.cpu_count() // n_processes)):
+        yield
+
+
+@pytest.fixture
+def two_threads():
+    """Two threads, whatever the machine has and whoever else is testing."""
+    with threadpool_limits(2):
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

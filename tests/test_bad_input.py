@@ -128,16 +128,21 @@ def test_a_failed_fit_leaves_the_last_one(arguments):
     assert estimator.predict(X[:, :3]).shape == Y.shape
 
 
-def test_a_hessian_too_large_is_refused_before_passes_are_spent_on_doing_without(capsys):
-    wide = sparse.random(2_500, 100_000, density=1e-5, random_state=0, format="csr")
+@pytest.fixture(scope="module")
+def wide():
+    """Many columns, and too many rows to rotate; one number in each."""
+    columns = np.random.default_rng(0).permutation(100_000)[:2_500]
+    return sparse.csr_matrix((np.random.default_rng(1).random(2_500), columns, np.arange(2_501)), shape=(2_500, 100_000))
+
+
+def test_a_hessian_too_large_is_refused_before_passes_are_spent_on_doing_without(wide, capsys):
     with pytest.raises(ValueError, match=r"solver=NewtonCG\(max_passes=3\) would work with a dense Hessian of 80 GB"):
         CrossEntropyClassifier(solver=NewtonCG(max_passes=3), verbose=1).fit(wide, np.arange(2_500) % 2)
     assert capsys.readouterr().out == ""  # no iteration was reported
 
 
 @pytest.mark.parametrize(("solver", "alternative"), [("newton", "newton-cg"), ("bfgs", "lbfgs")])
-def test_a_matrix_too_large_is_refused_before_it_is_made(solver, alternative):
-    wide = sparse.random(2_500, 100_000, density=1e-5, random_state=0, format="csr")  # too many rows to rotate
+def test_a_matrix_too_large_is_refused_before_it_is_made(wide, solver, alternative):
     y = np.arange(2_500) % 2
     with pytest.raises(ValueError, match=rf"dense Hessian of 80 GB here; use solver='{alternative}' or 'auto'"):
         CrossEntropyClassifier(solver=solver).fit(wide, y)
@@ -184,12 +189,13 @@ def test_prediction_checks_its_input(method):
         getattr(fit, method)(changed(X, (0, 0), np.nan))
 
 
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("weighted", [True, False], ids=["weighted row", "row without weight"])
 @pytest.mark.parametrize("store", STORES, ids=[store.__name__ for store in STORES])
 def test_a_value_that_is_not_finite_is_found_wherever_it_is(value, weighted, store):
     rng = np.random.default_rng(0)
-    data, y = rng.standard_normal((30_000, 12)), np.arange(30_000) % 3  # several blocks, in threads
+    data, y = rng.standard_normal((30_000, 12)), np.arange(30_000) % 3  # several blocks
     for row, column in ((0, 0), (14_999, 7), (29_999, 11), tuple(rng.integers((30_000, 12)))):
         weights = np.ones(len(y))
         weights[row] = weighted

@@ -18,6 +18,8 @@ from sklearn_xent._reductions import draw, sample, standardised
 from sklearn_xent.solvers import SOLVERS
 from sklearn_xent.solvers.subsampled_newton import _direction, _model
 
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 
 def random_problem(seed):
     rng = np.random.default_rng(seed)

@@ -214,6 +214,7 @@ def test_of_collinear_columns_the_optimum_of_least_norm(solver, container, fit_i
     assert fit.separation_ is None
 
 
+@pytest.mark.usefixtures("two_threads")
 def test_overflow_in_a_thread_is_what_it_is_outside():
     """Warnings are errors here: what the caller set has to reach the threads."""
     X = np.random.default_rng(0).standard_normal((60_000, 20)) * 1e155

@@ -19,6 +19,8 @@ from sklearn_xent._point import Point
 from sklearn_xent._reductions import standardised
 from sklearn_xent._threads import team
 
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 CASES = [
     (n_classes, multi_class, fit_intercept, class_weight)
     for n_classes, multi_class in [(2, "ovr"), (3, "ovr"), (3, "multinomial")]

@@ -14,6 +14,8 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn_xent import CrossEntropyClassifier, __version__
 from sklearn_xent._threads import _threads, in_threads, team
 
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 JOBS = [{}, {"l1_ratio": 1.0, "C": 0.01}, {"multi_class": "multinomial"}, {"solver": "lbfgs"}]
 
 

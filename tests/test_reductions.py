@@ -20,6 +20,8 @@ from sklearn_xent.solvers import LBFGS, Auto, Newton, NewtonCG, SubsampledNewton
 from sklearn_xent.solvers.newton import _WorkingSets
 from sklearn_xent.solvers.subsampled_newton import _Descent
 
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 
 def objective_of(X, y, weights=None, multi_class="multinomial", class_weight=None):
     weights = np.ones(len(y)) if weights is None else weights

@@ -14,6 +14,8 @@ from sklearn_xent._design import as_design
 from sklearn_xent._threads import _threads, team
 from sklearn_xent.solvers import compact_newton
 
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 TALL, THIN = (100_000, 100), (1_000_000, 20)
 
 
