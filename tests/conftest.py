@@ -16,7 +16,8 @@ settings.load_profile("untimed")
 def share_of_the_cores():
     """Hold BLAS, and with it the package, to this process's share: threads that wait for a core spin, a third of the time."""
     n_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
-    with threadpool_limits(max(1, joblib.cpu_count() // n_processes)):
+    share = max(1, joblib.cpu_count() // n_processes) if n_processes > 1 else None  # one alone has what the environment says
+    with threadpool_limits(share):
         yield
 
 

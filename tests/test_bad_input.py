@@ -130,7 +130,7 @@ def test_a_failed_fit_leaves_the_last_one(arguments):
 
 @pytest.fixture(scope="module")
 def wide():
-    """Many columns, and too many rows to rotate; one number in each."""
+    """Many columns, too many rows to rotate, one number a row."""
     columns = np.random.default_rng(0).permutation(100_000)[:2_500]
     return sparse.csr_matrix((np.random.default_rng(1).random(2_500), columns, np.arange(2_501)), shape=(2_500, 100_000))
 
