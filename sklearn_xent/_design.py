@@ -75,27 +75,23 @@ class Dense(Design):
         many = max(1, MOST_JOINED // (blocks[0].stop - blocks[0].start))
         return [slice(some[0].start, some[-1].stop) for some in (blocks[k : k + many] for k in range(0, len(blocks), many))]
 
-    def dot(self, W, b=0.0):
-        """``X @ W.T + b``, of shape (n_samples, n_outputs), each output contiguous."""
-        self.meter.read(self.share)
-        out = np.empty((self.shape[0], len(W)), order="F")
-
+    def _over_parts(self, of_parts, n_outputs):
         def of_blocks(blocks):
-            for rows in self._joined(blocks):
-                _product(self._block(rows), W, out[rows])
-                out[rows] += b
+            return of_parts((rows, self._block(rows)) for rows in self._joined(blocks))
 
-        in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(len(W)))
-        return out
+        return in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(n_outputs))
 
-    def tdot(self, R):
-        """``R.T @ X``, of shape (n_outputs, n_features); of R (n_samples, n_outputs) slices of rows are asked for."""
-        self.meter.read(self.share)
+    @staticmethod
+    def _product(part, W, b, out):
+        _dense_product(part, W, out)
+        out += b
 
-        def of_blocks(blocks):
-            return added_up(_transposed_product(self._block(rows), R[rows]) for rows in self._joined(blocks))
-
-        return added_up(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
+    @staticmethod
+    def _transposed_product(part, R):
+        """For one vector, as `_dense_product`."""
+        if _middling(part, R.shape[1]):
+            return np.einsum("i,ij->j", R[:, 0], part)[None]
+        return np.dot(R.T, part) if part.flags.c_contiguous else R.T @ part
 
     def row_products(self, centre, scale):
         """Inner products of the centred, scaled rows, shape (n_samples, n_samples); for few rows with many columns."""
@@ -116,15 +112,19 @@ class Dense(Design):
         """Some rows (a slice), centred and scaled, as an array."""
         return _in_units(self._block(rows), centre, scale)
 
-    def squares_tdot(self, R, centre):
-        """``R.T @ (X - centre)²``, of shape (n_outputs, n_features)."""
+    def moments_tdot(self, R, centre):
+        """``R.T @ (X - centre)`` and ``R.T @ (X - centre)²``, both of shape (n_outputs, n_features)."""
         self.meter.read(self.share)
         scale = np.ones(self.shape[1])
 
-        def of_blocks(blocks):
-            return added_up(np.dot(R[rows].T, np.square(self.dense_rows(rows, centre, scale))) for rows in blocks)
+        def of_block(rows):
+            block, these = self.dense_rows(rows, centre, scale), R[rows].T
+            return np.stack([np.dot(these, block), np.dot(these, np.square(block))])
 
-        return added_up(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(R.shape[1])))
+        def of_blocks(blocks):
+            return added_up(map(of_block, blocks))
+
+        return added_up(in_threads(of_blocks, row_blocks(*self.shape), self.size * self.per_number(2 * R.shape[1])))
 
     def row_squares(self, centre, scale):
         """Yield slices of rows, and the squared norms of these rows, centred and scaled."""
@@ -162,7 +162,7 @@ def _in_units(block, centre, scale):
     return block * scale if (scale != 1).any() else block
 
 
-def _product(block, W, out):
+def _dense_product(block, W, out):
     """Write ``block @ W.T`` into `out`, each of its columns contiguous.
 
     For one vector and rows of middling length `einsum` reads memory half as fast again as BLAS does.
@@ -174,13 +174,6 @@ def _product(block, W, out):
         multiply(block, W[0], out=out[:, 0])
     else:
         out[:] = multiply(W, block.T).T
-
-
-def _transposed_product(block, R):
-    """``R.T @ block``; as `_product`."""
-    if _middling(block, R.shape[1]):
-        return np.einsum("i,ij->j", R[:, 0], block)[None]
-    return np.dot(R.T, block) if block.flags.c_contiguous else R.T @ block
 
 
 def _middling(block, n_vectors):
@@ -217,26 +210,16 @@ class Sparse(Design):
         X = type(self.X)((moved, self.X.indices, self.X.indptr), self.shape)
         return Sparse([X], self.meter, self.share, self.origin + origin)
 
-    def dot(self, W, b=0.0):
-        """As `Dense.dot`."""
-        self.meter.read(self.share)
-        W, out = np.ascontiguousarray(W.T), np.empty((self.shape[0], len(W)), order="F")
+    def _over_parts(self, of_parts, n_outputs):
+        return in_threads(of_parts, self._parts)
 
-        def of_parts(parts):
-            for rows, X in parts:
-                np.add(X @ W, b, out=out[rows])
+    @staticmethod
+    def _product(part, W, b, out):
+        np.add(part @ np.ascontiguousarray(W.T), b, out=out)
 
-        in_threads(of_parts, self._parts)
-        return out
-
-    def tdot(self, R):
-        """As `Dense.tdot`."""
-        self.meter.read(self.share)
-
-        def of_parts(parts):
-            return added_up(transposed(X) @ R[rows] for rows, X in parts)
-
-        return np.ascontiguousarray(added_up(in_threads(of_parts, self._parts)).T)
+    @staticmethod
+    def _transposed_product(part, R):
+        return np.ascontiguousarray((transposed(part) @ R).T)
 
     @cached_property
     def _parts(self):
@@ -301,15 +284,16 @@ class Sparse(Design):
         shift = X @ (centre * scale)
         return (X @ X.T).toarray() - shift[:, None] - shift + np.sum(np.square(centre * scale))
 
-    def squares_tdot(self, R, centre):
-        """As `Dense.squares_tdot`; a column whose mean dwarfs its spread loses precision."""
+    def moments_tdot(self, R, centre):
+        """As `Dense.moments_tdot`; a column whose mean dwarfs its spread loses precision."""
         self.meter.read(self.share)
 
         def of_parts(parts):
             return added_up(_of_both(X, R[rows]) for rows, X in parts)
 
-        first, second = added_up(in_threads(of_parts, self._parts))
-        return np.ascontiguousarray((second + centre[:, None] * (centre[:, None] * R.sum(axis=0) - 2 * first)).T)
+        first, second = np.swapaxes(added_up(in_threads(of_parts, self._parts)), 1, 2)
+        shift = centre * R.sum(axis=0)[:, None]
+        return first - shift, second + centre * (shift - 2 * first)
 
     def row_squares(self, centre, scale):
         """As `Dense.row_squares`."""

@@ -205,23 +205,30 @@ def conjugate_gradients(product, b, diagonal, stop, max_iter, precondition=None)
     """
     inverse = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
     precondition = precondition or (lambda r: inverse * r)
-    x, r = np.zeros_like(b), b.copy()
+    x, r = np.zeros(b.shape), b.copy()
     y = precondition(r)
     squared, d = np.vdot(r, y), y.copy()
+    length = squared  # of d in the metric of the preconditioner, squared
     for _ in range(max_iter):
         if stop(squared, r):
             break
         Ad = product(d)
         bend = np.vdot(d, Ad)
-        if not bend > EPS * np.vdot(d, diagonal * d):  # a direction without curvature: what was gained so far is kept
+        if not bend > EPS * length:  # a direction without curvature: what was gained so far is kept
             break
-        x += squared / bend * d
-        r -= squared / bend * Ad
+        _add(x, squared / bend, d)
+        _add(r, -squared / bend, Ad)
         y = precondition(r)
         previous, squared = squared, np.vdot(r, y)
         d *= squared / previous
         d += y
+        length = squared + (squared / previous) ** 2 * length  # y is orthogonal to the last d in that metric
     return x if x.any() else y  # without a step, what preconditioning made of `b`: it descends all the same
+
+
+def _add(x, a, y):
+    """Add ``a * y`` to a contiguous x: BLAS needs one read of both where NumPy makes an array in between."""
+    linalg.blas.daxpy(y.ravel(), x.ravel(), a=a)
 
 
 def relative(accuracy, enough):

@@ -159,8 +159,7 @@ class ImplicitModel:
 
     Parameters
     ----------
-    point : Point
-        Where the model is built.
+    operator : HessianOperator
     accuracy : float
         Relative residual norm of solves.
     max_iter : int
@@ -178,18 +177,22 @@ class ImplicitModel:
     #: half as many passes again.
     flatness = 1 / 2
 
-    def __init__(self, point, accuracy, max_iter, enough=lambda r: False, precondition=None):
-        self.product, self.diagonal = point.hessian_vector, point.hessian_diagonal
+    def __init__(self, operator, accuracy, max_iter, enough=lambda r: False, precondition=None):
+        self.product, self.diagonal = operator.product, operator.diagonal
         self.accuracy, self.max_iter, self.enough = accuracy, max_iter, enough
         self.precondition = precondition
 
     def solve(self, right, face=None, most=None):
         """Solve on the coordinates in `face` (all, if None), the others staying zero, with `most` products at most."""
-        mask = 1.0 if face is None else face.astype(float)
+        mask = None if face is None else face.astype(float)
+
+        def on_face(v):
+            return v if mask is None else v * mask
+
         return conjugate_gradients(
-            lambda v: self.product(v) * mask,
-            right * mask,
-            self.diagonal * mask,
+            lambda v: on_face(self.product(v)),
+            on_face(right),
+            on_face(self.diagonal),
             stop=relative(self.accuracy, self.enough),
             max_iter=self.max_iter if most is None else min(most, self.max_iter),
             precondition=self.precondition,

@@ -80,11 +80,18 @@ class Objective:
             return np.sqrt(variance) > 32 * np.finfo(float).eps * np.abs(mean)
         return (variance > 0) | (mean != 0)
 
+    @property
+    def centred_sums(self):
+        """Weighted sums of the columns about `centre`, and of their squares, in the units of the data."""
+        mean, variance, square = self._moments
+        if self.fit_intercept:
+            return np.zeros_like(mean), variance
+        return mean * self.row_weight.sum(), variance + square
+
     @cached_property
     def second_moment(self):
         """Weighted mean square of each column in this objective's units, about `centre`."""
-        _, variance, square = self._moments
-        return (variance + (0 if self.fit_intercept else square)) * np.square(self.scale)
+        return self.centred_sums[1] * np.square(self.scale)
 
     @cached_property
     def curvature_bound(self):
@@ -161,8 +168,16 @@ class Objective:
 
     def scores(self, design, W, b=0.0):
         """Scores of a design's rows, columns centred: an offset of the columns then stays out of the intercept."""
+        return design.dot(*self._raw(W, b))
+
+    def there_and_back(self, W, b, change):
+        """``change(scores).T @ X``, X in its own units: `scores`, and back as they are at hand; see `Design.there_and_back`."""
+        return self.design.there_and_back(*self._raw(W, b), change)
+
+    def _raw(self, W, b):
+        """Coefficients and intercepts of the columns as they lie."""
         W = W * self.scale
-        return design.dot(W, b - W @ self.centre if self.fit_intercept else b)
+        return W, b - W @ self.centre if self.fit_intercept else b
 
     def lift(self, W, b):
         """Coefficients and intercept in the units of the data."""

@@ -44,6 +44,15 @@ class Origin(Point):
         gram, cross = objective.gram(lambda rows: weights[rows], weights.shape[1])
         return entries[:, None, None] * gram, entries[:, None] * cross
 
+    def curved_moments(self):
+        """As `Point.curved_moments`; reads no data."""
+        objective = self.objective
+        if objective.weights.shape[1] > 1:  # tasks weigh the rows in their own ways
+            return super().curved_moments()
+        loss, _, residuals = self._of_first_row()
+        curvature = loss.curvature(np.ones((1, 1)), residuals).diagonal()[0][:, None]
+        return tuple(curvature * sums for sums in objective.centred_sums)
+
     def factors(self):
         """As `Point.factors`; coupled outputs come apart."""
         return self.averaged_factors() if self.objective.coupled else super().factors()

@@ -274,18 +274,12 @@ class Point:
         """Which coordinates of a block of the Hessian stand for columns that are not constant (without intercept, zero)."""
         return np.tile(self.objective.scale > 0, self.objective.shape[0] // self.objective.n_blocks)
 
-    def hessian_vector(self, V):
-        """Hessian of loss and ridge times `V` (n_outputs, n_features); one pass."""
-        objective = self.objective
-        bent = self.bend(objective.scores(objective.design, V))  # they sum to zero: `pull_back` would centre in vain
-        return objective.design.tdot(bent) * objective.scale + objective.penalty.l2 * V
-
     def bend(self, U):
         """Turn a change of the scores into the change of the weighted residuals, to first order; they go on summing to zero.
 
         The intercept follows. `U` (n_samples, n_outputs) is written over.
         """
-        objective, curvature = self.objective, self._kept_curvature
+        objective, curvature = self.objective, self.curvature
 
         def bend(rows):
             U[rows] = curvature.rows(rows).apply(U[rows])
@@ -294,7 +288,7 @@ class Point:
         little = 4 * SUM * U.shape[1]  # nanoseconds a row
         drift = sum(objective.over_rows(bend, each=little))
         if objective.fit_intercept:
-            tangent = -self._evaluation.total.solve(drift)
+            tangent = self.tangent(drift)
 
             def follow(rows):
                 U[rows] += curvature.rows(rows).apply(np.broadcast_to(tangent, U[rows].shape))
@@ -303,19 +297,17 @@ class Point:
         return U
 
     @cached_property
-    def _kept_curvature(self):
+    def curvature(self):
+        """The weighted second derivatives of all rows, kept."""
         return self._curvature()(slice(None))
 
-    @cached_property
-    def hessian_diagonal(self):
-        """Diagonal of the Hessian at a fixed intercept, shape (n_outputs, n_features): what conjugate gradients divide by.
+    def curved_moments(self):
+        """Sums of the centred columns and of their squares, rows weighted by their curvature; both (n_outputs, n_features)."""
+        return self.objective.design.moments_tdot(self.curvature.diagonal(), self.objective.centre)
 
-        No less than a share of mean curvature times second moment: a difference of sums may have cancelled.
-        """
-        objective, curvatures = self.objective, self._kept_curvature.diagonal()
-        squares = objective.design.squares_tdot(curvatures, objective.centre) * np.square(objective.scale)
-        level = curvatures.sum(axis=0) / objective.row_weight.sum()
-        return np.maximum(squares, 1e-8 * np.outer(level, objective.second_moment)) + objective.penalty.l2
+    def tangent(self, drift):
+        """What the intercepts move by, where the sums of the weighted residuals drift so, for these to stay zero."""
+        return -self._evaluation.total.solve(drift) if self.objective.fit_intercept else np.zeros_like(drift)
 
     def _scores_along(self, D):
         """Change of the scores along D, with the intercept's tangent, and that tangent."""
@@ -325,7 +317,7 @@ class Point:
             return U, np.zeros(len(D))
         curvature = self._curvature()
         drift = objective.over_rows(lambda rows: curvature(rows).apply(U[rows]).sum(axis=0))
-        tangent = self._evaluation.total.solve(-sum(drift))
+        tangent = self.tangent(sum(drift))
 
         def follow(rows):
             U[rows] += tangent
@@ -340,7 +332,7 @@ class Point:
         total = objective.loss.total_curvature(objective.loss.total(objective.weights, residuals))
         evaluation = Evaluation(residuals, weighted_sums(objective.weights, residuals), total)
         part = self._seen_by(objective, _Z=self._Z[rows], _evaluation=evaluation)
-        part.__dict__.pop("_kept_curvature", None)
+        part.__dict__.pop("curvature", None)
         return part
 
     def without_data(self):
@@ -363,7 +355,7 @@ class Point:
     def _seen_by(self, objective, **changed):
         """Return a copy under another objective: what was computed of the columns is forgotten, the rows' curvature kept."""
         other = copy(self)
-        for name in ("value", "gradient", "loss_gradient", "hessian_diagonal"):
+        for name in ("value", "gradient", "loss_gradient"):
             other.__dict__.pop(name, None)
         other.__dict__.update(changed, objective=objective)
         return other

@@ -14,7 +14,7 @@ LAYERS = [
     {"losses"},
     {"_line"},
     {"_point"},
-    {"_origin"},
+    {"_origin", "_operator"},
     {"_objective", "_targets"},
     {"_reductions", "_costs"},
     {"_certificate", "_collinear", "_model"},

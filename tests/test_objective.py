@@ -14,6 +14,7 @@ from sklearn_xent import _targets
 from sklearn_xent._certificate import duality_gap
 from sklearn_xent._design import as_design
 from sklearn_xent._objective import Objective
+from sklearn_xent._operator import HessianOperator
 from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._point import Point
 from sklearn_xent._reductions import standardised
@@ -59,7 +60,7 @@ def test_gradient_and_hessian(n_classes, multi_class, fit_intercept, class_weigh
     np.testing.assert_allclose(point.gradient.ravel(), approx_fprime(W.ravel(), value, 1e-6), atol=1e-5)
     by_differences = np.array([(gradient(W.ravel() + e) - gradient(W.ravel() - e)) / 2e-5 for e in 1e-5 * np.eye(W.size)])
     V = somewhere(objective, 1)
-    np.testing.assert_allclose(point.hessian_vector(V).ravel(), by_differences @ V.ravel(), atol=1e-8)
+    np.testing.assert_allclose(HessianOperator(point).product(V).ravel(), by_differences @ V.ravel(), atol=1e-8)
     blocks = point.hessian()
     whole = np.zeros((W.size, W.size))
     for k, block in enumerate(blocks):
@@ -77,6 +78,17 @@ def test_the_hessian_at_the_origin_needs_one_gram_matrix(n_classes, multi_class,
     assert type(same) is not type(origin)
     step = origin.along(somewhere(objective)).point(0.5)
     np.testing.assert_allclose(step.hessian(), objective.at(step.W, step.b).hessian(), atol=1e-13)
+
+
+@containers
+@cases
+def test_the_curvature_at_the_origin_follows_from_the_moments(n_classes, multi_class, fit_intercept, class_weight, container):
+    objective = build(n_classes, multi_class, fit_intercept, class_weight, container)
+    origin, same = objective.origin(), objective.at(np.zeros(objective.shape))
+    n_passes = objective.n_passes
+    for sums, expected in zip(origin.curved_moments(), Point.curved_moments(same), strict=True):
+        np.testing.assert_allclose(sums, expected, atol=1e-14)
+    assert objective.n_passes - n_passes == (0.5 if objective.weights.shape[1] == 1 else 1.0)
 
 
 @containers
@@ -378,7 +390,7 @@ def test_long_sparse_data_are_read_in_parts(cut):
         np.testing.assert_allclose(parts.dot(W), whole.dot(W), atol=1e-12)
         np.testing.assert_allclose(parts.tdot(R), whole.tdot(R), atol=1e-9)
         np.testing.assert_allclose(parts.columns(columns).dot(W[:, :3]), whole.columns(columns).dot(W[:, :3]), atol=1e-12)
-        np.testing.assert_allclose(parts.squares_tdot(R, centre), whole.squares_tdot(R, centre), atol=1e-9)
+        np.testing.assert_allclose(parts.moments_tdot(R, centre), whole.moments_tdot(R, centre), atol=1e-9)
         for found, expected in zip(
             parts.gram(lambda rows: weights[rows], 2, centre, ones),
             whole.gram(lambda rows: weights[rows], 2, centre, ones),

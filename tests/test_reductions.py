@@ -13,6 +13,7 @@ from sklearn_xent._design import Dense, as_design
 from sklearn_xent._minimise import Controls, Monitor
 from sklearn_xent._model import ExplicitModel
 from sklearn_xent._objective import Objective
+from sklearn_xent._operator import HessianOperator
 from sklearn_xent._penalty import ElasticNet
 from sklearn_xent._point import Point
 from sklearn_xent._reductions import Nest, Screen, likely, places_among, sample, standardised
@@ -403,8 +404,8 @@ def test_how_far_models_are_minimised(gap, before, expected):
 
 
 def test_models_are_not_minimised_further_than_pays(monkeypatch):
-    products, product = [], Point.hessian_vector
-    monkeypatch.setattr(Point, "hessian_vector", lambda point, V: products.append(1) or product(point, V))
+    products, product = [], HessianOperator.product
+    monkeypatch.setattr(HessianOperator, "product", lambda operator, V: products.append(1) or product(operator, V))
     X = sparse.random(3_000, 400, density=0.03, format="csr", random_state=0)
     y = (X @ np.random.default_rng(0).standard_normal(400) > 0).astype(int)
     classifier = CrossEntropyClassifier(C=0.5, l1_ratio=1.0, tol=1e-10, solver="newton-cg")

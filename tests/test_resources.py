@@ -89,10 +89,10 @@ def test_few_rows_of_many_columns_are_fitted_with_blas_held_to_one_thread(monkey
     assert seen == {1}
 
 
-@pytest.mark.parametrize("product", ["tdot", "squares_tdot"])
+@pytest.mark.parametrize("product", ["tdot", "moments_tdot"])
 def test_products_of_blocks_are_added_up_as_they_come(product):
     X, R = np.ones((400, 20_000), dtype=np.float32), np.ones((400, 20))
-    question = {"tdot": (R,), "squares_tdot": (R, np.zeros(20_000))}[product]
+    question = {"tdot": (R,), "moments_tdot": (R, np.zeros(20_000))}[product]
     tracemalloc.start()
     getattr(as_design(X), product)(*question)
     peak = tracemalloc.get_traced_memory()[1]

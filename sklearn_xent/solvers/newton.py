@@ -6,6 +6,7 @@ from sklearn_xent._certificate import Certificate, factored_gap
 from sklearn_xent._costs import Costs
 from sklearn_xent._minimise import Controls, Status, iterate, line_search
 from sklearn_xent._model import ExplicitModel, FactoredModel, ImplicitModel, minimise_model
+from sklearn_xent._operator import HessianOperator
 from sklearn_xent._reductions import Nest, Rotation, Screen, places_among, working_set
 from sklearn_xent.solvers._base import Solver
 
@@ -88,7 +89,7 @@ def _rotated(objective, monitor, solver, random_state):
 
 
 def _operator(point):
-    return ImplicitModel(point, accuracy=0.01, max_iter=500)
+    return ImplicitModel(HessianOperator(point), accuracy=0.01, max_iter=500)
 
 
 def _proximal_model(point):

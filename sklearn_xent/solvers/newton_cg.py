@@ -6,6 +6,7 @@ from sklearn_xent._checks import check_integer
 from sklearn_xent._costs import Costs
 from sklearn_xent._minimise import Status
 from sklearn_xent._model import FactoredModel, ImplicitModel
+from sklearn_xent._operator import HessianOperator
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import check_memory, newton_iterations
 from sklearn_xent.solvers.subsampled_newton import SubsampledNewton
@@ -54,11 +55,12 @@ class NewtonCG(Solver):
             return monitor.certificate.expects(residual) <= ENOUGH * monitor.target or spent()
 
         def build(place):
-            size = _norm(place)
+            operator = HessianOperator(place)
+            size = _norm(place.gradient, operator.diagonal)
             first.append(size)
             ratio = size / first[0] if first[0] > 0 else 0.0
             accuracy = min(0.25 if smooth else 0.01, np.sqrt(ratio), 10 * ratio + 1e-3)
-            return ImplicitModel(place, accuracy, self.max_inner, enough, averaged.at(place))
+            return ImplicitModel(operator, accuracy, self.max_inner, enough, averaged.at(place))
 
         newton_iterations(point, monitor, build, spent)
         if spent() and monitor.status == Status.STALLED:
@@ -93,8 +95,7 @@ class _Averaged:
         return self.solve
 
 
-def _norm(point):
-    """Gradient norm in the metric of the diagonal preconditioner."""
-    diagonal = point.hessian_diagonal
+def _norm(gradient, diagonal):
+    """Norm of a gradient in the metric of the diagonal preconditioner."""
     used = diagonal > 0
-    return float(np.sqrt(np.sum(np.square(point.gradient[used]) / diagonal[used])))
+    return float(np.sqrt(np.sum(np.square(gradient[used]) / diagonal[used])))
