@@ -20,6 +20,7 @@ MOST_JOINED = 2**15  # rows: what is made of so many, for one output, stays in a
 MOST_UNCUT = 100_000  # stored values: a product with them takes 0.17 milliseconds by the model of costs, too little to share
 CROWDED = 6  # rows that hold so large a part of the columns, a sixth, are better dense in a Gram matrix
 PAIR, PAIR_WEIGHED = 1.0, 0.7  # nanoseconds: a pair of a row's numbers made (or kept), and added to a Gram matrix
+TAKEN = 3.0  # nanoseconds: a number of a column that is copied
 FILL = 1.2  # nanoseconds: a number of a row that is made dense
 
 # Products are np.dot, not @: with an output of few numbers, `matmul` keeps the interpreter's lock, and threads take turns.
@@ -38,6 +39,11 @@ class Dense(Design):
         contiguous = X.flags.c_contiguous or X.flags.f_contiguous
         self._ready = X.dtype == np.float64 and contiguous and X.flags.aligned and origin is None
         self._moved, self.origin = origin is not None, np.zeros(self.shape[1]) if origin is None else origin
+
+    @property
+    def spare_columns(self):
+        """How many columns a copy may have: with what a fit keeps one a row, five float64, it is a sixth of X."""
+        return self.shape[1] / 6 - 5 * 8 / self.X.itemsize
 
     def about(self, origin):
         """Return the design of ``X - origin``, subtracted block by block where X is read."""
@@ -65,8 +71,18 @@ class Dense(Design):
     def columns(self, columns):
         """Some columns, as a design."""
         origin = self.origin[columns] if self._moved else None
-        X = self.X.take(columns, axis=1) if self.X.flags.c_contiguous else self.X[:, columns]
+        X = self._columns_taken(columns) if self.X.flags.c_contiguous else self.X[:, columns]
         return Dense(X, self.meter, self.share * len(columns) / max(self.shape[1], 1), origin)
+
+    def _columns_taken(self, columns):
+        out = np.empty((self.shape[0], len(columns)), dtype=self.X.dtype)
+
+        def of_blocks(blocks):
+            for rows in blocks:
+                np.take(self.X[rows], columns, axis=1, out=out[rows], mode="clip")
+
+        in_threads(of_blocks, row_blocks(*self.shape), out.size * TAKEN)
+        return out
 
     def _joined(self, blocks):
         """Neighbouring blocks as one, where BLAS takes them as they lie: its products are best left long."""
@@ -189,6 +205,7 @@ class Sparse(Design):
 
     product_cost = 1.5  # nanoseconds a multiplication, see `_costs`
     copied_column, usual_products = np.inf, 4  # rows do not know where a column is: one costs several products with all
+    spare_columns = 0
 
     def __init__(self, runs, meter=None, share=1.0, origin=0.0):
         super().__init__((sum(X.shape[0] for X in runs), runs[0].shape[1]), sum(X.size for X in runs), meter, share)

@@ -2,7 +2,7 @@
 
 `standardised`: units in which every column has a second moment near one. `sample`: some of the rows, that stand for all.
 `Rotation`: the coordinates of the rows, where these are few. Under an l1 penalty `working_set`: the columns to work on next;
-`likely`: those that a sample cannot rule out; `Screen`: those to look at; `Nest`: where copies of them come from.
+`likely` and `few`: those that cannot be ruled out; `Screen`: those to look at; `Nest`: where copies of them come from.
 """
 
 import numpy as np
@@ -15,8 +15,10 @@ from sklearn_xent._penalty import ElasticNet
 
 SAFE = 1 - 1e-6  # of an l1 strength: slopes are off by rounding
 STANDARD_ERRORS = 2  # by so many a slope of a sample is likely to be off
+LEEWAY = 0.5  # standard errors allowed for where what is missed shows in the next gradient of all columns
 WIDE = 1.1  # a copy of so many times the columns that are asked for is taken as it is
 GROWTH, LEAST = 4, 100  # of a working set: times the support, and columns; measured
+LONG_ROW = 100  # stored numbers
 RARE = 0.1  # share of its second moment up to which a column is missing from a sample
 
 
@@ -152,21 +154,47 @@ def working_set(point):
 def likely(point):
     """Columns that are likely to matter near a point under an l1 penalty; None unless their copy is cheaper than a Gram matrix.
 
-    Slopes of a sample are off by a standard error of at most the root of ``curvature_bound / n_samples``; a column is left out
-    whose slope is `STANDARD_ERRORS` of those within its l1 strength.
+    Returns
+    -------
+    ndarray of int or None
+        Column indices, ascending.
+    """
+    objective, columns = point.objective, _within(point, STANDARD_ERRORS)
+    design, n_features = objective.design, objective.shape[1]
+    copied = design.copied_column * design.product_cost * max(len(columns), 1)
+    spared = objective.n_pairs * design.gram_cost * (n_features**2 - len(columns) ** 2)
+    return columns if copied < spared else None
+
+
+def few(point):
+    """Columns that may matter near a point under an l1 penalty; None unless they are few, and few of long rows.
 
     Returns
     -------
     ndarray of int or None
         Column indices, ascending.
     """
+    design = point.objective.design
+    if point.objective.penalty.smooth or not long_rows(design):
+        return None
+    columns = _within(point, LEEWAY)
+    return columns if 0 < len(columns) <= design.spare_columns else None
+
+
+def long_rows(design):
+    """Whether a pass costs more than an iteration on a working set."""
+    return design.size > LONG_ROW * design.shape[0]
+
+
+def _within(point, standard_errors):
+    """Columns that the slopes of a sample cannot rule out.
+
+    They are off by a standard error of at most the root of ``curvature_bound / n_samples``; a column is left out whose slope
+    is so many of those within its l1 strength.
+    """
     objective = point.objective
-    design, n_features = objective.design, objective.shape[1]
-    slopes = np.abs(point.loss_gradient) + STANDARD_ERRORS * np.sqrt(objective.curvature_bound / design.shape[0])
-    columns = np.flatnonzero(objective.penalty.felt(point.W, slopes).any(axis=0))
-    copied = design.copied_column * design.product_cost * max(len(columns), 1)
-    spared = objective.n_pairs * design.gram_cost * (n_features**2 - len(columns) ** 2)
-    return columns if copied < spared else None
+    slopes = np.abs(point.loss_gradient) + standard_errors * np.sqrt(objective.curvature_bound / objective.design.shape[0])
+    return np.flatnonzero(objective.penalty.felt(point.W, slopes).any(axis=0))
 
 
 class Nest:

@@ -391,6 +391,9 @@ def test_long_sparse_data_are_read_in_parts(cut):
         np.testing.assert_allclose(parts.tdot(R), whole.tdot(R), atol=1e-9)
         np.testing.assert_allclose(parts.columns(columns).dot(W[:, :3]), whole.columns(columns).dot(W[:, :3]), atol=1e-12)
         np.testing.assert_allclose(parts.moments_tdot(R, centre), whole.moments_tdot(R, centre), atol=1e-9)
+        for design in (parts, whole):
+            there_and_back = design.there_and_back(W, np.arange(3), lambda rows, scores: weights[rows, :1] * scores)
+            np.testing.assert_allclose(there_and_back, whole.tdot(weights[:, :1] * whole.dot(W, np.arange(3))), atol=1e-9)
         for found, expected in zip(
             parts.gram(lambda rows: weights[rows], 2, centre, ones),
             whole.gram(lambda rows: weights[rows], 2, centre, ones),

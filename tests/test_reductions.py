@@ -19,7 +19,7 @@ from sklearn_xent._point import Point
 from sklearn_xent._reductions import Nest, Screen, likely, places_among, sample, standardised
 from sklearn_xent.solvers import LBFGS, Auto, Newton, NewtonCG, SubsampledNewton, newton, subsampled_newton
 from sklearn_xent.solvers.newton import _WorkingSets
-from sklearn_xent.solvers.subsampled_newton import _Descent
+from sklearn_xent.solvers.subsampled_newton import _Descent, _Found
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 
@@ -303,6 +303,74 @@ def test_columns_that_were_thought_not_to_matter_are_fitted_all_the_same(multi_c
     assert fit.status_ == "converged"
     assert fit.history_["objective"][-1] - best.history_["objective"][-1] <= fit.optimality_gap_
     assert np.count_nonzero(fit.coef_) > 3
+
+
+def long_rows(n_classes, n_rows=8_000, n_features=160):
+    """Correlated columns, of which a few matter."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, n_features)) + 0.5 * rng.standard_normal((n_rows, 1))
+    scores = X[:, 5 * np.arange(n_classes)] @ rng.standard_normal((n_classes, n_classes))
+    return X, (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+
+
+@pytest.mark.parametrize("container", [np.ascontiguousarray, np.asfortranarray, sparse.csr_array])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+@pytest.mark.parametrize(("n_classes", "multi_class"), [(2, "ovr"), (3, "ovr"), (3, "multinomial")])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_problems_in_few_columns_are_solved_in_a_copy(container, l1_ratio, n_classes, multi_class, fit_intercept):
+    X, y = long_rows(n_classes)
+    params = {"C": 0.004 * l1_ratio, "l1_ratio": l1_ratio, "multi_class": multi_class, "fit_intercept": fit_intercept}
+    copies, of_few = [], _Descent.of_few
+
+    def counted(descent, point, columns, *args):
+        copies.append(len(columns))
+        return of_few(descent, point, columns, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Descent, "of_few", counted)
+        fit = CrossEntropyClassifier(solver=SubsampledNewton(2_000), tol=1e-9, **params).fit(container(X), y)
+    best = CrossEntropyClassifier(solver="newton", tol=1e-12, **params).fit(X, y)
+    assert bool(copies) == (not sparse.issparse(container(X)))
+    assert all(n_columns < 160 / 6 for n_columns in copies)
+    assert fit.status_ == "converged"
+    assert fit.history_["objective"][-1] - best.history_["objective"][-1] <= fit.optimality_gap_
+    assert 0 < np.count_nonzero(fit.coef_.any(axis=0)) < 160 / 6
+
+
+@pytest.mark.parametrize("missed", [slice(0, 1), slice(0, 3), slice(1, None)])
+def test_columns_that_a_copy_lacks_are_found(monkeypatch, missed):
+    X, y = long_rows(2)
+    params = {"C": 0.01, "l1_ratio": 1.0}
+    best = CrossEntropyClassifier(solver="newton", tol=1e-12, **params).fit(X, y)
+    matter = np.flatnonzero(best.coef_)
+    assert len(matter) == 11
+    few = subsampled_newton.few
+    misled = []
+
+    def mislead(point):
+        n_rows, n_features = point.objective.design.shape
+        if n_rows == len(X) or n_features < X.shape[1]:
+            return few(point)
+        misled.append(point)
+        return np.delete(matter, missed)
+
+    monkeypatch.setattr(subsampled_newton, "few", mislead)
+    fit = CrossEntropyClassifier(solver=SubsampledNewton(2_000), tol=1e-9, **params).fit(X, y)
+    assert misled
+    assert fit.status_ == "converged"
+    assert fit.history_["objective"][-1] - best.history_["objective"][-1] <= fit.optimality_gap_
+    np.testing.assert_array_equal(np.flatnonzero(fit.coef_), matter)
+
+
+def test_a_copy_serves_as_long_as_it_has_the_columns():
+    X, y = long_rows(2)
+    objective = objective_of(X, y)
+    descent = _Descent(_Found(None, None), Monitor(objective, Controls(), 5), Costs(objective))
+    columns, part = descent._copy(np.array([3, 5, 40]))
+    assert descent._copy(np.array([5, 40])) == (columns, part)
+    other, another = descent._copy(np.array([5, 41]))
+    assert list(other) == [5, 41]
+    np.testing.assert_array_equal(another.design.X, X[:, [5, 41]])
 
 
 def model_at_zero(objective):

@@ -47,6 +47,23 @@ def test_a_fit_adds_a_quarter_of_the_data_at_most(dtype, share, order, shape, pa
     assert peak <= share * X.nbytes
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_copy_of_few_columns_is_no_more_than_a_quarter_of_the_data(dtype, order):
+    X, _ = tall(dtype, order, 80_000, 150)
+    y = (X[:, :12].sum(axis=1) + np.random.default_rng(0).logistic(size=80_000) > 0).astype(int)
+    fit = CrossEntropyClassifier(C=2e-4, l1_ratio=1.0)
+    fit.fit(X[:1000], y[:1000])
+    tracemalloc.start()
+    fit.fit(X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert fit.solver_ == "subsampled-newton"
+    assert fit.n_passes_ < 2.5  # two iterations in a copy; with all columns they would be four
+    assert np.count_nonzero(fit.coef_) == 12
+    assert peak <= 0.25 * X.nbytes
+
+
 @pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
 def test_single_precision_data_reach_the_double_precision_optimum(l1_ratio):
     X, y = tall(np.float32, "C", 20_000, 20)

@@ -7,14 +7,13 @@ from sklearn_xent._costs import Costs
 from sklearn_xent._minimise import Controls, Status, iterate, line_search
 from sklearn_xent._model import ExplicitModel, FactoredModel, ImplicitModel, minimise_model
 from sklearn_xent._operator import HessianOperator
-from sklearn_xent._reductions import Nest, Rotation, Screen, places_among, working_set
+from sklearn_xent._reductions import Nest, Rotation, Screen, long_rows, places_among, working_set
 from sklearn_xent.solvers._base import Solver
 
 SHARE = 0.3  # of the gap of all columns, to which a working set's problem is solved
 MOST_INNER = 10  # iterations for that
 CLOSE, LOOSE = 1e-4, 1e-2  # factors by which the squared optimality violation of a model falls
 CHORD = 4  # a step by the Hessian before shrinks the gap by about so many times the factor of the last step; measured: 2 to 10
-LONG_ROW = 100  # stored numbers a row, from which on a pass costs more than an iteration on a working set
 MOST_ROTATED = 2_000  # rows whose inner products are decomposed
 LARGEST_DENSE_GB = 5
 
@@ -181,14 +180,14 @@ class _WorkingSets:
 
     def step(self, point):
         """Return a better point; None if there is no way down."""
-        columns, design, monitor = self.nest.around(working_set(point)), point.objective.design, self.monitor
+        columns, monitor = self.nest.around(working_set(point)), self.monitor
         if len(columns) == 0:
             return None
         before, self.gap = self.gap, monitor.gap
         accuracy = forcing(monitor.gap, before, monitor.target)
         self._turn_to(columns, likely=CHORD * monitor.gap**2 < monitor.target * before)
         part = place = point.restrict(columns, self.nest.restrict(columns))
-        many = len(columns) < design.shape[1] and design.size > LONG_ROW * design.shape[0]
+        many = len(columns) < point.objective.shape[1] and long_rows(point.objective.design)
         enough = max(SHARE * monitor.gap, monitor.target / 2)
         certificate = Certificate(part.objective, enough)
         for _ in range(MOST_INNER if many else 1):

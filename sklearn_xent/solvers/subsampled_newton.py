@@ -10,7 +10,7 @@ from sklearn_xent._checks import check_integer
 from sklearn_xent._costs import SAMPLE_ACCURACY, Costs
 from sklearn_xent._minimise import Controls, Monitor, Status, iterate
 from sklearn_xent._model import ExplicitModel, FactoredModel
-from sklearn_xent._reductions import likely, sample, working_set
+from sklearn_xent._reductions import few, likely, places_among, sample, working_set
 from sklearn_xent.solvers._base import Solver
 from sklearn_xent.solvers.newton import CLOSE, advance, certify, check_memory, close, proximal_direction
 
@@ -27,8 +27,9 @@ class SubsampledNewton(Solver):
     there on all rows with that Hessian, BFGS updates correcting it: each iteration is one pass. For many classes, whose
     Hessian is dear, one averaged over the sample's rows comes first (`Point.averaged_factors`). A Hessian is formed
     anew, first the sample's, then from all rows, where that costs less than the iterations it saves. The sample is
-    stratified by class. With an
-    l1 penalty, the corrected Hessian is the model of a proximal Newton method (Lee, Sun & Saunders 2014).
+    stratified by class. With an l1 penalty, the corrected Hessian is the model of a proximal Newton method (Lee, Sun &
+    Saunders 2014); where few of many columns can matter, their problem is solved in a copy of these between two gradients
+    of all.
 
     Roosta-Khorasani & Mahoney (2019), "Sub-sampled Newton methods", Mathematical Programming 174, for the idea; Byrd, Chin,
     Neveitt & Nocedal (2011), SIAM J. Optimization 21, for sampled Hessians inside L-BFGS.
@@ -59,7 +60,8 @@ class SubsampledNewton(Solver):
         check_memory("subsampled-newton", "newton-cg", point.objective.hessian_numbers)
         costs = Costs(point.objective)
         found = self._sampled(point, costs, monitor.target)
-        start, descent = [_start(point, found)], _Descent(found, monitor, costs)
+        descent = _Descent(found, monitor, costs)
+        start = [_start(point, found, descent)]
         del point, found  # what is one number a row, or a sample of the rows, is dropped as soon as it has served
         _iterate(start.pop, descent)
 
@@ -82,7 +84,7 @@ class SubsampledNewton(Solver):
         _iterate(lambda: start if found.model is None else part.at(found.W, found.b), descent)
         best = monitor.best
         model = FactoredModel.averaged(best) if plan.averaged else _model(best)
-        return _Found(best.W, best.b, model, SampledDual(rows, best), best if plan.averaged else None)
+        return _Found(best.W, best.b, model, SampledDual(rows, best), best if plan.averaged else None, few(best))
 
 
 class _Found(NamedTuple):
@@ -96,6 +98,7 @@ class _Found(NamedTuple):
     model: object = None
     dual: SampledDual | None = None
     place: object = None
+    columns: np.ndarray | None = None
 
 
 def _moved(point, objective):
@@ -107,9 +110,13 @@ def _model(point):
     return FactoredModel.at(point) if point.objective.penalty.smooth else ExplicitModel.at(point, likely(point))
 
 
-def _start(point, found):
+def _start(point, found, descent):
     """Return the point that a sample found, if one was asked, or the one given where that is better."""
-    return point if found.model is None else min(point.objective.at(found.W, found.b), point, key=lambda place: place.value)
+    if found.model is None:
+        return point
+    columns, W, b = found.columns, found.W, found.b
+    place = point.objective.at(W, b) if columns is None else descent.of_few(point, columns, W, b)
+    return min(place, point, key=lambda place: place.value)
 
 
 def _iterate(start, descent):
@@ -141,6 +148,7 @@ class _Descent:
         self.dual_model = copy(self.model)
         self.own = False  # whether the model's Hessian is of this problem
         self.unproven = 0  # how often the sample was asked for a proof in vain
+        self.copy = None  # a few columns, and the objective of these
         self.before = None  # coefficients and gradient of the last point, and the squared length of the step from it
 
     @property
@@ -184,8 +192,36 @@ class _Descent:
         self.unproven += monitor.status is None
         return monitor.status is not None
 
+    def of_few(self, point, columns, W, b):
+        """Return the optimum of the problem in a few columns, found from W and b; the others' coefficients are zero.
+
+        A copy of these costs little more than one product with all.
+        """
+        columns, part = self._copy(columns)
+        monitor = Monitor(part, Controls(tol=0, max_iter=50), self.monitor.patience)
+        descent = _Descent(_Found(W[:, columns], b, self.model.restrict(columns)), monitor, Costs(part), self._little)
+        _iterate(lambda: part.at(W[:, columns], b), descent)
+        return point.with_part(columns, monitor.best)
+
+    def _copy(self, columns):
+        """Return the last copy's columns, if it has those given, and its objective; or else those and a new one."""
+        last, self.copy = self.copy, None  # one at a time
+        if last is None or places_among(columns, last[0]) is None:
+            del last
+            last = columns, self.monitor.objective.restrict(columns)
+        self.copy = last
+        return last
+
+    @property
+    def _little(self):
+        """Decrease that is not worth a step in a copy."""
+        return max(self.enough, self.monitor.target / 4)
+
     def _advance(self, point, D, length):
         self.before = point.W, point.smooth_gradient, length
+        columns = few(point)
+        if columns is not None and length / 2 > self._little:
+            return self.of_few(point, columns, point.W, point.b)
         return advance(point, D, self.model.flatness, longest=np.inf if point.objective.penalty.smooth else 1.0)
 
     def _renew(self, point):
