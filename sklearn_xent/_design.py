@@ -40,10 +40,9 @@ class Dense(Design):
         self._ready = X.dtype == np.float64 and contiguous and X.flags.aligned and origin is None
         self._moved, self.origin = origin is not None, np.zeros(self.shape[1]) if origin is None else origin
 
-    @property
-    def spare_columns(self):
-        """How many columns a copy may have: with what a fit keeps one a row, five float64, it is a sixth of X."""
-        return self.shape[1] / 6 - 5 * 8 / self.X.itemsize
+    def spare_columns(self, n_outputs):
+        """How many columns a copy may have: with what a fit keeps for each output of a row, five float64, a sixth of X."""
+        return self.shape[1] / 6 - 5 * 8 * n_outputs / self.X.itemsize
 
     def about(self, origin):
         """Return the design of ``X - origin``, subtracted block by block where X is read."""
@@ -205,7 +204,6 @@ class Sparse(Design):
 
     product_cost = 1.5  # nanoseconds a multiplication, see `_costs`
     copied_column, usual_products = np.inf, 4  # rows do not know where a column is: one costs several products with all
-    spare_columns = 0
 
     def __init__(self, runs, meter=None, share=1.0, origin=0.0):
         super().__init__((sum(X.shape[0] for X in runs), runs[0].shape[1]), sum(X.size for X in runs), meter, share)
@@ -215,6 +213,10 @@ class Sparse(Design):
     def X(self):
         """All rows in one matrix: a copy, which is kept, where they came in several runs."""
         return self._runs[0] if len(self._runs) == 1 else sparse.vstack(self._runs, format="csr")
+
+    def spare_columns(self, n_outputs):
+        """As `Dense.spare_columns`: none are cheap to copy."""
+        return 0
 
     def about(self, origin):
         """Return the design of ``X - origin`` in the columns without zeros, in a copy of the stored values; others stay."""

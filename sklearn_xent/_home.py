@@ -76,9 +76,9 @@ class Design:
         return added_up(self._over_parts(of_parts, R.shape[1]))
 
     def there_and_back(self, W, b, change):
-        """``change(X @ W.T + b).T @ X``, of shape (n_outputs, n_features), in a fifth less time than `dot` and `tdot` take.
+        """``change(X @ W.T + b).T @ X``, of shape (n_outputs, n_features): `dot` and `tdot` in one.
 
-        ``change(rows, scores)`` is asked for slices of rows, in threads.
+        ``change(rows, scores)`` is asked for slices of rows, in threads. Sparse data take a fifth less time so.
         """
         self.meter.read(2 * self.share)
 

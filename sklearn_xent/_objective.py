@@ -82,7 +82,7 @@ class Objective:
 
     @property
     def centred_sums(self):
-        """Weighted sums of the columns about `centre`, and of their squares, in the units of the data."""
+        """Weighted sums of the columns about `centre`, and of their squares, in their own units; of a sample, the whole's."""
         mean, variance, square = self._moments
         if self.fit_intercept:
             return np.zeros_like(mean), variance

@@ -41,5 +41,5 @@ class HessianOperator:
         point, objective = self.point, self.point.objective
         if objective.coupled:
             return objective.design.tdot(point.bend(objective.scores(objective.design, V)))
-        tangent = point.tangent(np.einsum("kj,kj->k", V, self._drift))
-        return objective.there_and_back(V, tangent, lambda rows, U: point.curvature.rows(rows).apply(U))
+        tangent, curvature = point.tangent(np.einsum("kj,kj->k", V, self._drift)), point.curvature
+        return objective.there_and_back(V, tangent, lambda rows, U: curvature.rows(rows).apply(U))

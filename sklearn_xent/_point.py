@@ -347,8 +347,8 @@ class Point:
         return self._seen_by(objective, W=self.W[:, columns], loss_gradient=self.loss_gradient[:, columns])
 
     def with_part(self, columns, part):
-        """Return the point whose coefficients of some columns, intercept and scores are those of `part`; invert `restrict`."""
-        W = self.W.copy()
+        """Return the point of `part`'s intercept, scores and coefficients of some columns; those of the others are zero."""
+        W = np.zeros_like(self.W)
         W[:, columns] = part.W
         return part._seen_by(self.objective, W=W)
 

@@ -18,7 +18,7 @@ STANDARD_ERRORS = 2  # by so many a slope of a sample is likely to be off
 LEEWAY = 0.5  # standard errors allowed for where what is missed shows in the next gradient of all columns
 WIDE = 1.1  # a copy of so many times the columns that are asked for is taken as it is
 GROWTH, LEAST = 4, 100  # of a working set: times the support, and columns; measured
-LONG_ROW = 100  # stored numbers
+LONG_ROW = 100  # stored numbers, from which on a pass costs more than an iteration on a working set
 RARE = 0.1  # share of its second moment up to which a column is missing from a sample
 
 
@@ -167,7 +167,7 @@ def likely(point):
 
 
 def few(point):
-    """Columns that may matter near a point under an l1 penalty; None unless they are few, and few of long rows.
+    """Columns that may matter near a point under an l1 penalty; None unless rows are long and these few of their columns.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def few(point):
     if point.objective.penalty.smooth or not long_rows(design):
         return None
     columns = _within(point, LEEWAY)
-    return columns if 0 < len(columns) <= design.spare_columns else None
+    return columns if 0 < len(columns) <= design.spare_columns(len(point.W)) else None
 
 
 def long_rows(design):
@@ -187,10 +187,10 @@ def long_rows(design):
 
 
 def _within(point, standard_errors):
-    """Columns that the slopes of a sample cannot rule out.
+    """Columns that the slopes at a point do not rule out.
 
-    They are off by a standard error of at most the root of ``curvature_bound / n_samples``; a column is left out whose slope
-    is so many of those within its l1 strength.
+    Those of a sample are off by a standard error of at most the root of ``curvature_bound / n_samples``; a column is left out
+    whose slope is so many of those within its l1 strength.
     """
     objective = point.objective
     slopes = np.abs(point.loss_gradient) + standard_errors * np.sqrt(objective.curvature_bound / objective.design.shape[0])

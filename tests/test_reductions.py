@@ -362,6 +362,22 @@ def test_columns_that_a_copy_lacks_are_found(monkeypatch, missed):
     np.testing.assert_array_equal(np.flatnonzero(fit.coef_), matter)
 
 
+@pytest.mark.parametrize("solver", ["auto", SubsampledNewton(2_000)])
+def test_a_start_that_is_not_zero_outside_of_the_copy(solver):
+    X, _ = long_rows(2)
+    rng = np.random.default_rng(1)
+    first = (X[:, :4].sum(axis=1) + 0.3 * X[:, 40:100].sum(axis=1) + rng.logistic(size=len(X)) > 0).astype(int)
+    second = (2 * X[:, :4].sum(axis=1) + rng.logistic(size=len(X)) > 0).astype(int)
+    params = {"C": 0.004, "l1_ratio": 1.0}
+    fit = CrossEntropyClassifier(solver=solver, tol=1e-9, warm_start=True, **params).fit(X, first)
+    assert np.count_nonzero(fit.coef_) > 40
+    fit.fit(X, second)
+    best = CrossEntropyClassifier(solver="newton", tol=1e-12, **params).fit(X, second)
+    assert fit.status_ == "converged"
+    assert fit.history_["objective"][-1] - best.history_["objective"][-1] <= fit.optimality_gap_
+    np.testing.assert_allclose(fit.coef_, best.coef_, atol=1e-4)
+
+
 def test_a_copy_serves_as_long_as_it_has_the_columns():
     X, y = long_rows(2)
     objective = objective_of(X, y)

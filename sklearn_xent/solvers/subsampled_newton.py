@@ -29,7 +29,7 @@ class SubsampledNewton(Solver):
     anew, first the sample's, then from all rows, where that costs less than the iterations it saves. The sample is
     stratified by class. With an l1 penalty, the corrected Hessian is the model of a proximal Newton method (Lee, Sun &
     Saunders 2014); where few of many columns can matter, their problem is solved in a copy of these between two gradients
-    of all.
+    of all. Iterations on a sample or in a copy are neither counted nor in the history.
 
     Roosta-Khorasani & Mahoney (2019), "Sub-sampled Newton methods", Mathematical Programming 174, for the idea; Byrd, Chin,
     Neveitt & Nocedal (2011), SIAM J. Optimization 21, for sampled Hessians inside L-BFGS.
@@ -90,7 +90,8 @@ class SubsampledNewton(Solver):
 class _Found(NamedTuple):
     """What a sample tells of all rows: where to start, a Hessian, what may prove that a point is good enough.
 
-    `place` is the sample's optimum, where its own Hessian can be had if the one given, averaged, turns out too far off.
+    `place` is the sample's optimum, where its own Hessian can be had if the one given, averaged, turns out too far off;
+    `columns` are those that may matter, if they are few.
     """
 
     W: np.ndarray
@@ -114,8 +115,10 @@ def _start(point, found, descent):
     """Return the point that a sample found, if one was asked, or the one given where that is better."""
     if found.model is None:
         return point
-    columns, W, b = found.columns, found.W, found.b
-    place = point.objective.at(W, b) if columns is None else descent.of_few(point, columns, W, b)
+    if found.columns is None:
+        place = point.objective.at(found.W, found.b)
+    else:
+        place = descent.of_few(point, found.columns, lambda columns, part: part.at(found.W[:, columns], found.b))
     return min(place, point, key=lambda place: place.value)
 
 
@@ -192,15 +195,15 @@ class _Descent:
         self.unproven += monitor.status is None
         return monitor.status is not None
 
-    def of_few(self, point, columns, W, b):
-        """Return the optimum of the problem in a few columns, found from W and b; the others' coefficients are zero.
+    def of_few(self, point, columns, start):
+        """Return the optimum of the problem in a few columns; the others' coefficients are zero.
 
-        A copy of these costs little more than one product with all.
+        A copy of these costs little more than one product with all. ``start(columns, part)`` is a place in it.
         """
         columns, part = self._copy(columns)
         monitor = Monitor(part, Controls(tol=0, max_iter=50), self.monitor.patience)
-        descent = _Descent(_Found(W[:, columns], b, self.model.restrict(columns)), monitor, Costs(part), self._little)
-        _iterate(lambda: part.at(W[:, columns], b), descent)
+        descent = _Descent(_Found(None, None, self.model.restrict(columns)), monitor, Costs(part), self._little)
+        _iterate(lambda: start(columns, part), descent)
         return point.with_part(columns, monitor.best)
 
     def _copy(self, columns):
@@ -221,11 +224,13 @@ class _Descent:
         self.before = point.W, point.smooth_gradient, length
         columns = few(point)
         if columns is not None and length / 2 > self._little:
-            return self.of_few(point, columns, point.W, point.b)
+            return self.of_few(point, columns, point.restrict)
+        self.copy = None
         return advance(point, D, self.model.flatness, longest=np.inf if point.objective.penalty.smooth else 1.0)
 
     def _renew(self, point):
         """Replace the model by the sample's Hessian if that is still to be had, or by the point's own; returns which."""
+        self.copy = None
         if self.place is None:
             self.model, self.own = _model(point), True
             return True
